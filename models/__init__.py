@@ -1,0 +1,76 @@
+"""Cells, what is built of them, and what trains them."""
+
+from __future__ import annotations
+
+from tinygraph.initialisers import INITIALISERS
+
+from .batches import Streams, contiguous_batches, grouped_by_length, pad, split
+from .cells import CELLS
+from .cells.gated import gru, gru_reset_after
+from .cells.memory import lstm
+from .cells.simple import elman
+from .checkpoint import load_checkpoint, save_checkpoint
+from .clip import CLIPPING, clip_by_global_norm, clip_by_norm, clip_by_value, global_norm
+from .heads import mean_over_time, mean_square, readout, softmax_cross_entropy
+from .language import LanguageModel, find_cell
+from .online import Online
+from .optimise import OPTIMISERS, SGD, Adagrad, Adam, Momentum, RMSProp, make_optimiser
+from .record import keep
+from .sampling import choose, sample
+from .saved_run import CHECKPOINT, read_run
+from .schedules import SCHEDULES
+from .settings import Report, Settings
+from .stacking import Stack, stack
+from .text import Vocabulary, read_texts, standard_library_text
+from .training import Run, resume_run, train
+
+__all__ = [
+    "CELLS",
+    "CHECKPOINT",
+    "CLIPPING",
+    "INITIALISERS",
+    "OPTIMISERS",
+    "SCHEDULES",
+    "SGD",
+    "Adagrad",
+    "Adam",
+    "LanguageModel",
+    "Momentum",
+    "Online",
+    "RMSProp",
+    "Report",
+    "Run",
+    "Settings",
+    "Stack",
+    "Streams",
+    "Vocabulary",
+    "choose",
+    "clip_by_global_norm",
+    "clip_by_norm",
+    "clip_by_value",
+    "contiguous_batches",
+    "elman",
+    "find_cell",
+    "global_norm",
+    "grouped_by_length",
+    "gru",
+    "gru_reset_after",
+    "keep",
+    "load_checkpoint",
+    "lstm",
+    "make_optimiser",
+    "mean_over_time",
+    "mean_square",
+    "pad",
+    "read_run",
+    "read_texts",
+    "readout",
+    "resume_run",
+    "sample",
+    "save_checkpoint",
+    "softmax_cross_entropy",
+    "split",
+    "stack",
+    "standard_library_text",
+    "train",
+]

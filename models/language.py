@@ -1,0 +1,140 @@
+"""A language model: layers of a cell over symbols, with a readout of the next symbol's scores.
+
+What it is (cell, sizes, vocabulary) stands here, apart from the values of its parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from tinygraph.cells import Cell
+from tinygraph.differentiate import grad
+from tinygraph.errors import UnknownNameError, UsageError, nearest
+from tinygraph.execute.interpreter import evaluate
+from tinygraph.graph import Graph, Node, Steps
+from tinygraph.ops.index import gather, one_hot
+
+from .cells import CELLS
+from .heads import readout, softmax_cross_entropy
+from .stacking import Stack, stack
+from .text import UNITS, Vocabulary
+
+Arrays = dict[str, np.ndarray[Any, Any]]
+
+
+def find_cell(name: str) -> Cell:
+    """The cell of that name. Raises `UnknownNameError` with the nearest one."""
+    if name not in CELLS:
+        raise UnknownNameError(f"no cell {name!r:.60}", fix=nearest(name, CELLS))
+    return CELLS[name]
+
+
+@dataclass(frozen=True)
+class LanguageModel:
+    """Scores for the next symbol from those before it.
+
+    Symbols enter as one-hot vectors, or through a table of `embedding` columns if that is above 0.
+    """
+
+    vocabulary: Vocabulary
+    cell: str = "lstm"
+    hidden: int = 128
+    layers: int = 1
+    embedding: int = 0
+
+    def __post_init__(self) -> None:
+        find_cell(self.cell)
+        for name, least in (("hidden", 1), ("layers", 1), ("embedding", 0)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < least:
+                raise UsageError(f"{name} is a whole number of {least} or more, not {value!r:.60}")
+        if len(self.vocabulary) < 2:
+            raise UsageError("a text with a single symbol has nothing to predict", fix="give a text with at least two")
+
+    def unroll(self, steps: int) -> Unfolded:
+        """The model over `steps` steps, on a tape of its own."""
+        return Unfolded(self, steps)
+
+    def describe(self) -> dict[str, Any]:
+        """The model as JSON data."""
+        return asdict(self)
+
+    @classmethod
+    def from_description(cls, data: Mapping[str, Any]) -> LanguageModel:
+        """The model that `describe` gave. Raises `UsageError` or `UnknownNameError` for anything else."""
+        try:
+            given = dict(data)
+            vocabulary = given.pop("vocabulary")
+            symbols = vocabulary["symbols"]
+            if vocabulary["unit"] not in UNITS or not all(isinstance(s, str) and s for s in symbols):
+                raise UsageError("a damaged vocabulary")
+            return cls(Vocabulary(tuple(symbols), vocabulary["unit"]), **given)
+        except (KeyError, TypeError, AttributeError) as error:
+            if isinstance(error, (UsageError, UnknownNameError)):
+                raise
+            raise UsageError(f"this describes no language model: {error}") from None
+
+
+class Unfolded:
+    """A language model unrolled on a tape: feeds "x" and "y" (steps, batch) of integers, and the state."""
+
+    def __init__(self, model: LanguageModel, steps: int) -> None:
+        size, graph = len(model.vocabulary), Graph()
+        self.model = model
+        self.graph = graph
+        self.symbols = graph.sequence("x", steps, (), kind="integer")
+        self.net: Stack = stack(
+            find_cell(model.cell),
+            steps,
+            layers=model.layers,
+            graph=graph,
+            inputs={next(iter(find_cell(model.cell).inputs)): self._vectors(size)},
+            initial="fed",
+            H=model.hidden,
+        )
+        self.scores = readout(self.net, size)
+
+    def _vectors(self, size: int) -> Steps:
+        """The symbols as vectors: one-hot, or rows of a table C."""
+        width = self.model.embedding
+        table = self.graph.parameter("C", (size, width), initial="uniform") if width else None
+        vectors = Steps("x")
+        for t, symbol in self.symbols.items():
+            with self.graph.at(step=t):
+                vectors[t] = one_hot(symbol, size) if table is None else gather(table, symbol)
+        return vectors
+
+    @cached_property
+    def loss(self) -> Node:
+        """Mean over steps and batch of the cross-entropy of the next symbol, in nats."""
+        return softmax_cross_entropy(self.scores)
+
+    @cached_property
+    def gradients(self) -> dict[str, Node]:
+        """The gradient of the loss by every parameter, by name."""
+        return grad(self.loss, self.graph.parameters)  # type: ignore[no-any-return]  # structured as what it is given
+
+    @cached_property
+    def state(self) -> dict[str, Node]:
+        """The state after the last step, under the names that feed it to the first."""
+        return {
+            f"{layer.scope}/{name}_0": layer.series[name].last
+            for layer in self.net.layers
+            for name in layer.cell.states
+        }
+
+    def zero_state(self, batch: int | None = None) -> Arrays:
+        """The state of zeros, to be fed."""
+        front = () if batch is None else (batch,)
+        return {name: np.zeros(front + node.shape) for name, node in self.state.items()}
+
+    def next_scores(self, values: Mapping[str, Any], symbol: int, state: Mapping[str, Any]) -> tuple[Any, Arrays]:
+        """For a model of one step: the scores (V,) of what follows `symbol`, and the new state."""
+        feeds = {**values, **state, "x": np.array([symbol])}
+        scores, after = evaluate([self.scores[1], self.state], feeds)
+        return scores, after

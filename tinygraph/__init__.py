@@ -1,0 +1,107 @@
+"""tinygraph: automatic differentiation for unrolled graphs.
+
+Equations for one step are written once; from them come the unrolled graph, its gradient (a graph
+too), its picture and its LaTeX. Every operation of the table is a function of this package:
+`tg.tanh(x)`; `tg.OPS` lists them.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from . import errors
+from .cells import Cell, Context, Input, Param, State, cell, let
+from .differentiate import grad, hvp, jacobian, jvp, vjp
+from .execute.interpreter import evaluate
+from .graph import Graph, Node, Op, Steps
+from .graph.validator import validate
+from .initialisers import initialise
+from .ops import OPS
+from .passes.truncation import Truncated, truncate
+from .saving import load, save
+from .symbolic.formulas import latex
+from .unrolling import Unrolled, unroll
+
+if TYPE_CHECKING:
+    from .flow.by_hand import walk
+    from .flow.paths import Ledger, count_paths, path_ledger
+    from .flow.per_use import Contributions, contributions
+    from .flow.truncation_bias import Bias, Randomised, bias_of_truncation, draw_flow, randomise
+    from .flow.verification import Report, verify
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "OPS",
+    "Bias",
+    "Cell",
+    "Context",
+    "Contributions",
+    "Graph",
+    "Input",
+    "Ledger",
+    "Node",
+    "Op",
+    "Param",
+    "Randomised",
+    "Report",
+    "State",
+    "Steps",
+    "Truncated",
+    "Unrolled",
+    "bias_of_truncation",
+    "cell",
+    "contributions",
+    "count_paths",
+    "draw_flow",
+    "errors",
+    "evaluate",
+    "grad",
+    "hvp",
+    "initialise",
+    "jacobian",
+    "jvp",
+    "latex",
+    "let",
+    "load",
+    "path_ledger",
+    "randomise",
+    "save",
+    "truncate",
+    "unroll",
+    "validate",
+    "verify",
+    "vjp",
+    "walk",
+]
+
+
+# The flow layer is loaded when it is first asked for: `import tinygraph` stays quick.
+_LATE = {
+    "walk": ".flow.by_hand",
+    "Ledger": ".flow.paths",
+    "count_paths": ".flow.paths",
+    "path_ledger": ".flow.paths",
+    "Contributions": ".flow.per_use",
+    "contributions": ".flow.per_use",
+    "Bias": ".flow.truncation_bias",
+    "Randomised": ".flow.truncation_bias",
+    "bias_of_truncation": ".flow.truncation_bias",
+    "draw_flow": ".flow.truncation_bias",
+    "randomise": ".flow.truncation_bias",
+    "Report": ".flow.verification",
+    "verify": ".flow.verification",
+}
+
+
+def __getattr__(name: str) -> Op:
+    if name in OPS:
+        return OPS[name]
+    if name in _LATE:
+        return getattr(import_module(_LATE[name], __name__), name)  # type: ignore[no-any-return]  # typed above
+    raise AttributeError(f"module 'tinygraph' has no attribute {name!r}; {errors.nearest(name, [*__all__, *OPS])}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *OPS, "models", "viz"])

@@ -1,0 +1,5 @@
+"""`python -m tinygraph`, the same as `tinygraph`."""
+
+from .cli import main
+
+main()

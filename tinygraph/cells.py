@@ -1,0 +1,207 @@
+"""Cells: a recurrent network written once, as equations for one example at one time step.
+
+The signature of a cell declares the role and shape of each argument; its body is the equations;
+new states are returned in the order of the signature, and the first is the output unless said
+otherwise. Everything else is derived from this text.
+
+    @cell
+    def elman(x: Input["I"], h: State["H"], W: Param["H I"], U: Param["H H"], b: Param["H"]):
+        return tanh(W @ x + U @ h + b)
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, get_args, get_origin, overload
+
+from .dims import Dims, parse_dims
+from .errors import CellError, UsageError, expect
+from .graph.node import Kind, Node
+from .initialisers import check_initialiser
+from .shapes import Shape
+
+
+@dataclass(frozen=True)
+class Role:
+    """What one argument of a cell is, with its per-example shape."""
+
+    dims: Dims
+    option: str = ""
+
+    def __class_getitem__(cls, item: Any) -> Role:
+        """`Input["I"]`, `Input["", "integer"]`, `Param["H", "ones"]`."""
+        text, *options = item if isinstance(item, tuple) else (item,)
+        if len(options) > 1:
+            raise CellError(f"{cls.__name__} takes a shape and one option, not {item!r}")
+        return cls(parse_dims(text), *options)
+
+    def __post_init__(self) -> None:
+        if self.option:
+            raise CellError(f"{type(self).__name__} takes no option {self.option!r}")
+
+
+class Input(Role):
+    """Given anew at each step; the option is its kind, such as `Input["", "integer"]` for a symbol."""
+
+    def __post_init__(self) -> None:
+        if self.option not in ("", "real", "integer", "boolean"):
+            raise CellError(f"an input's option is its kind, not {self.option!r}", fix="'real', 'integer' or 'boolean'")
+
+    @property
+    def kind(self) -> Kind:
+        return self.option or "real"  # type: ignore[return-value]  # checked above
+
+
+class Context(Role):
+    """Given once and the same at every step, such as the features of an image."""
+
+
+class State(Role):
+    """Carried from one step to the next."""
+
+
+class Param(Role):
+    """Trained, and shared by all steps; the option names its initialiser, such as `Param["H", "ones"]`."""
+
+    def __post_init__(self) -> None:
+        if self.option:
+            check_initialiser(self.option)
+
+    @property
+    def initial(self) -> str:
+        """The initialiser: the declared one, else zeros for vectors and Glorot's for matrices."""
+        return self.option or ("glorot" if len(self.dims.dims) >= 2 else "zeros")
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """A cell read from its equations. Calling it with nodes applies one step."""
+
+    name: str
+    function: Callable[..., Any]
+    roles: Mapping[str, Role]
+    output: str
+
+    def __call__(self, *nodes: Node, **named: Node) -> tuple[Node, ...]:
+        """One step: nodes by position or name, in the order of the signature; the new states."""
+        try:
+            bound = inspect.signature(self.function).bind(*nodes, **named)
+        except TypeError as error:
+            raise UsageError(f"cell {self.name}: {error}", fix=f"its arguments are {', '.join(self.roles)}") from None
+        for argument, node in bound.arguments.items():
+            expect(
+                node, Node, f"cell {self.name} takes nodes; {argument!r} is to be one", "make it with graph.constant"
+            )
+        result = self.function(*bound.args, **bound.kwargs)
+        returned = result if isinstance(result, tuple) else (result,)
+        if len(returned) != len(self.states) or not all(isinstance(node, Node) for node in returned):
+            raise CellError(
+                f"cell {self.name} returned {len(returned)} values for the states {', '.join(self.states)}",
+                fix="return one node per state, in the order of the signature",
+            )
+        return returned
+
+    def of_role(self, role: type[Role]) -> dict[str, Any]:
+        """The arguments of one role, in the order of the signature."""
+        return {name: r for name, r in self.roles.items() if isinstance(r, role)}
+
+    @property
+    def inputs(self) -> dict[str, Input]:
+        return self.of_role(Input)
+
+    @property
+    def contexts(self) -> dict[str, Context]:
+        return self.of_role(Context)
+
+    @property
+    def states(self) -> dict[str, State]:
+        return self.of_role(State)
+
+    @property
+    def parameters(self) -> dict[str, Param]:
+        return self.of_role(Param)
+
+    @property
+    def sizes(self) -> list[str]:
+        """The names of its sizes, in the order in which the signature shows them."""
+        return list(dict.fromkeys(name for role in self.roles.values() for name in role.dims.names))
+
+    @property
+    def summary(self) -> str:
+        """The first line of the docstring."""
+        return (inspect.getdoc(self.function) or "").split("\n")[0]
+
+    @property
+    def reference(self) -> str:
+        """What stands after `References:` in the docstring, on one line."""
+        _, _, after = (inspect.getdoc(self.function) or "").partition("References:")
+        return " ".join(after.split())
+
+    def shapes(self, sizes: Mapping[str, int]) -> dict[str, Shape]:
+        """The shape of each argument for given sizes."""
+        return {name: role.dims.shape(sizes) for name, role in self.roles.items()}
+
+    def __repr__(self) -> str:
+        return f"<cell {self.name}({', '.join(self.roles)})>"
+
+
+@overload
+def cell(function: Callable[..., Any]) -> Cell: ...
+@overload
+def cell(*, name: str = "", output: str = "") -> Callable[[Callable[..., Any]], Cell]: ...
+def cell(function: Callable[..., Any] | None = None, *, name: str = "", output: str = "") -> Any:
+    """Make a `Cell` of a function whose annotations are roles.
+
+    `output` names the state that is the output at each step; without it, the first state.
+    A type checker reads annotations as types, so where that matters write
+    `x: Annotated[Node, Input["I"]]`, which means the same.
+
+    Raises `CellError` for a signature that cannot be read.
+    """
+    if function is None:
+        return lambda f: _read(f, name, output)
+    if not inspect.isfunction(function):
+        raise CellError(f"a cell is made of a function, not of {function!r:.60}")
+    return _read(function, name, output)
+
+
+def _read(function: Callable[..., Any], name: str, output: str) -> Cell:
+    name = name or function.__name__
+    try:
+        signature = inspect.signature(function, eval_str=True)
+    except (NameError, SyntaxError, TypeError) as error:
+        raise CellError(f"cell {name}: an annotation cannot be read: {error}", fix='write x: Input["I"]') from None
+    roles = {argument.name: _role(name, argument) for argument in signature.parameters.values()}
+    result = Cell(name, function, roles, output)
+    if not result.states:
+        raise CellError(f"cell {name} has no state", fix='declare one, such as h: State["H"]')
+    if output and output not in result.states:
+        raise CellError(f"cell {name}: the output {output!r} is none of its states {', '.join(result.states)}")
+    return Cell(name, function, roles, output or next(iter(result.states)))
+
+
+def _role(cell_name: str, argument: inspect.Parameter) -> Role:
+    role = argument.annotation
+    if get_origin(role) is Annotated:
+        role = next((extra for extra in get_args(role)[1:] if isinstance(extra, Role)), None)
+    if not isinstance(role, Role):
+        raise CellError(
+            f"cell {cell_name}: argument {argument.name!r} has no role",
+            fix=f'annotate it, such as {argument.name}: Input["I"], State["H"], Param["H I"] or Context["F"]',
+        )
+    if argument.kind not in (argument.POSITIONAL_ONLY, argument.POSITIONAL_OR_KEYWORD):
+        raise CellError(f"cell {cell_name}: argument {argument.name!r} is not a plain argument")
+    return role
+
+
+def let(label: str, node: Node, *, latex: str = "") -> Node:
+    """Name a value of the equations: `r = let("r", sigmoid(...))`. `latex` replaces the label in formulas.
+
+    A label that is a state's name makes the new state there, so that later equations of the step use it.
+    """
+    if not isinstance(node, Node):
+        raise UsageError(f"let({label!r}, ...) names a node, not {node!r:.60}")
+    make = node.graph.new_state.get(label)
+    return make(node, latex) if make else node.graph.relabel(node, label, latex)

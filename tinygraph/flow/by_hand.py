@@ -1,0 +1,124 @@
+"""A small net worked by hand: forward, then backward, one row per equation, with the numbers put in.
+
+t=1  h_1  = tanh(W @ x_1 + b)   = tanh(0.5 * 2 + 0.1)   = 0.8005
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from ..differentiate import grad
+from ..errors import UsageError, expect
+from ..execute.feeds import Feeds
+from ..execute.interpreter import evaluate
+from ..graph.formula import equations
+from ..graph.node import Node
+from ..graph.tape import cone
+from ..graph.text import TEXT
+from ..nest import leaves
+from ..passes.simplification import simplify
+
+
+@dataclass(frozen=True)
+class Row:
+    """One equation: `name = equation`, the same with numbers, and its value. A fed value has no equation."""
+
+    name: str
+    step: int | None
+    backward: bool
+    equation: str
+    numbers: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Walk:
+    """The rows, forward ones first. Prints as a table, shows as HTML, and goes to JSON."""
+
+    rows: tuple[Row, ...]
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.rows)
+
+    def __str__(self) -> str:
+        return "\n".join(line for title, rows in self._parts() for line in (title, *_aligned(rows), ""))
+
+    def to_json(self) -> str:
+        """The rows as a JSON list of objects."""
+        return json.dumps([asdict(row) for row in self.rows], indent=1)
+
+    def _repr_html_(self) -> str:
+        head = "<tr><th>t</th><th></th><th>equation</th><th>with numbers</th><th>value</th></tr>"
+        return "".join(
+            f"<h4>{title}</h4><table>{head}{''.join(map(_html_row, rows))}</table>" for title, rows in self._parts()
+        )
+
+    def _parts(self) -> list[tuple[str, list[Row]]]:
+        forward = [row for row in self.rows if not row.backward]
+        backward = [row for row in self.rows if row.backward]
+        return [("forward", forward), ("backward", backward)]
+
+
+def walk(loss: Node, feeds: Feeds, wrt: Any = None, *, digits: int = 4) -> Walk:
+    """Work `loss` and its gradient through by hand, for one example.
+
+    `feeds` are values without a batch axis; `wrt` is the nest of nodes to differentiate by (all
+    parameters of the tape without it); `digits` is the number of digits shown.
+
+    Raises `UsageError` if the feeds have a batch axis, and what `grad` and `evaluate` raise.
+    """
+    expect(loss, Node, "a walk needs a loss", "give the node of a scalar")
+    wanted = loss.graph.parameters if wrt is None else wrt
+    rewritten = simplify([loss, grad(loss, wanted)])
+    nodes = cone(leaves(rewritten.roots))
+    shown = [node for node in nodes if node.kind == "real"]
+    values = dict(zip(shown, evaluate(shown, _moved(feeds, rewritten.map)), strict=True))
+    for node, found in values.items():
+        if np.shape(found) != node.shape:
+            raise UsageError("a walk shows one example", [node.describe()], "feed values without a batch axis")
+
+    def value(node: Node) -> str:
+        return _number(values[node], digits) if node in values else ""
+
+    def operand(node: Node, scope: bool, identifier: bool) -> str:
+        number = value(node) or node.name
+        return f"({number})" if number.startswith("-") else number
+
+    letters = replace(TEXT, longest=10**9)
+    figures = replace(letters, name=operand, distinct=False)
+    rows = [
+        Row(e.name, e.node.step, e.node.backward, e.right, f.right, value(e.node))
+        for e, f in zip(equations(nodes, letters), equations(nodes, figures), strict=True)
+    ]
+    return Walk(tuple(sorted(rows, key=lambda row: row.backward)))
+
+
+def _moved(feeds: Feeds, moved: Any) -> dict[Any, Any]:
+    """Feeds for the rewritten tape: a node as key goes where the node went."""
+    expect(feeds, dict, "feeds are a dict from name or node to array")
+    return {moved.get(key, key) if isinstance(key, Node) else key: value for key, value in feeds.items()}
+
+
+def _number(value: Any, digits: int) -> str:
+    return np.array2string(np.asarray(value), precision=digits, suppress_small=True, separator=" ").replace("\n", "")
+
+
+def _aligned(rows: list[Row]) -> list[str]:
+    steps = [f"t={row.step}" if row.step is not None else "" for row in rows]
+    name, step = max((len(row.name) for row in rows), default=0), max(map(len, steps), default=0)
+    return [
+        f"  {t:<{step}}  {row.name:<{name}} = "
+        + " = ".join(part for part in (row.equation, row.numbers, row.value) if part)
+        for t, row in zip(steps, rows, strict=True)
+    ]
+
+
+def _html_row(row: Row) -> str:
+    cells = ["" if row.step is None else str(row.step), row.name, row.equation, row.numbers, row.value]
+    return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"

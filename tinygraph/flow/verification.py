@@ -1,0 +1,137 @@
+r"""The verification of a cell: matrix words, finite field, SymPy, the graph's own gradient and plain numbers agree.
+
+    words = SymPy           entry by entry, one step, n = 2 and 3
+    words = finite field    J_T ... J_1 v against forward derivatives of the unrolled graph, to T = 50
+    finite field = adjoint  u^T J v = <adjoint of u, v> over all leaves, parameters included
+    adjoint = differences   central, and the complex step, in float64
+
+Each line is computed on two sides from rules written apart, so that a mistake on either side shows.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+
+from ..cells import Cell
+from ..errors import DifferentiationError, expect
+from ..symbolic.word_formulas import words_latex
+from ..symbolic.words import step_words
+from .comparisons import (
+    Found,
+    adjoint_and_central_differences,
+    adjoint_and_complex_step,
+    field_and_adjoint,
+    words_and_field,
+    words_and_sympy,
+)
+
+WORDS_SYMPY = "words = SymPy"
+WORDS_FIELD = "words = finite field"
+FIELD_ADJOINT = "finite field = adjoint"
+ADJOINT_CENTRAL = "adjoint = central differences"
+ADJOINT_COMPLEX = "adjoint = complex step"
+NEEDED = (FIELD_ADJOINT, ADJOINT_CENTRAL)  # for every cell; the others where they apply
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comparison: its size, whether the two sides agree, and how sure that is.
+
+    `error` is the largest relative difference of a numeric comparison, the probability that wrong
+    sides agree by chance of one in the finite field, and 0 of an exact one. `detail` says where the
+    sides differ, or why the comparison does not apply to the cell.
+    """
+
+    what: str
+    size: str
+    applies: bool
+    agrees: bool
+    error: float
+    seconds: float
+    detail: str = ""
+
+    @property
+    def verdict(self) -> str:
+        return ("agree" if self.agrees else "DIFFER") if self.applies else "not applicable"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `verify` found: `ok`, the rows, and the Jacobian of a step as LaTeX where it has matrix words."""
+
+    cell: str
+    rows: tuple[Row, ...]
+    latex: str
+    words: Mapping[str, int]
+
+    @property
+    def ok(self) -> bool:
+        """Every comparison that applies agrees, and those with the field and with numbers apply."""
+        needed = {row.what for row in self.rows if row.applies}
+        return needed.issuperset(NEEDED) and all(row.agrees for row in self.rows if row.applies)
+
+    def to_json(self) -> str:
+        """The report as JSON text."""
+        fields = {"cell": self.cell, "ok": self.ok, "words": dict(self.words), "latex": self.latex}
+        return json.dumps({**fields, "rows": [asdict(row) for row in self.rows]}, indent=2)
+
+    def __str__(self) -> str:
+        lines = [_cells(row) for row in self.rows]
+        widths = [max(len(line[k]) for line in lines) for k in range(5)]
+        table = [
+            "  ".join(text.ljust(w) for text, w in zip(line, (*widths, 0), strict=True)).rstrip() for line in lines
+        ]
+        counts = ", ".join(f"{block} {count}" for block, count in self.words.items())
+        head = f"{self.cell}: {'verified' if self.ok else 'NOT VERIFIED'}"
+        return "\n".join([head, *(["words: " + counts] if counts else []), *table])
+
+    def _repr_html_(self) -> str:
+        cells = ["".join(f"<td>{html.escape(text)}</td>" for text in _cells(row)) for row in self.rows]
+        latex = f"<div>$$\n{html.escape(self.latex)}\n$$</div>" if self.latex else ""
+        head = html.escape(str(self).split("\n")[0])
+        return f"<div><p>{head}</p><table>{''.join(f'<tr>{row}</tr>' for row in cells)}</table>{latex}</div>"
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    error = f"{row.error:.1e}" if row.applies else ""
+    return row.what, row.size, row.verdict, error, f"{row.seconds:.2f} s", row.detail
+
+
+def verify(cell: Cell, *, steps: int = 50, size: int = 8, seed: int = 0) -> Report:
+    """Compare the derivative of a cell computed in independent ways; see the module for which.
+
+    `steps` and `size` are those of the finite field: T, and n of each named size of the cell.
+    `ok` needs the finite field and central differences for every cell. A comparison that does not
+    apply is listed with its reason.
+
+    Raises `UsageError` for what is no cell or 0 steps, `ShapeError` for sizes that are not whole.
+    """
+    expect(cell, Cell, "verify takes a cell", "such as models.lstm")
+    one = partial(_timed, cell)
+    rows = [
+        *(one(WORDS_SYMPY, f"n = {n}, T = 1", partial(words_and_sympy, cell, n)) for n in (2, 3)),
+        *(one(WORDS_FIELD, f"n = {size}, T = {t}", partial(words_and_field, cell, size, t, seed)) for t in (1, steps)),
+        one(FIELD_ADJOINT, f"n = {size}, T = {steps}", partial(field_and_adjoint, cell, size, steps, seed)),
+        one(ADJOINT_CENTRAL, "n = 4, T = 3", partial(adjoint_and_central_differences, cell, seed)),
+        one(ADJOINT_COMPLEX, "n = 4, T = 3", partial(adjoint_and_complex_step, cell, seed)),
+    ]
+    try:
+        step = step_words(cell)
+    except DifferentiationError:
+        return Report(cell.name, tuple(rows), "", {})
+    counts = {f"{new}/{old}": count for (new, old), count in step.count().items()}
+    return Report(cell.name, tuple(rows), words_latex(step), counts)
+
+
+def _timed(cell: Cell, what: str, size: str, compare: Callable[[], Found]) -> Row:
+    start = time.perf_counter()
+    try:
+        found = compare()
+    except DifferentiationError as error:
+        return Row(what, size, False, False, 0.0, time.perf_counter() - start, error.what)
+    return Row(what, size, True, not found.differs, found.error, time.perf_counter() - start, found.differs)

@@ -1,0 +1,38 @@
+"""A cell's equations for one step, in any style: step 1 is written t, step 0 is written t-1."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..cells import Cell
+from ..graph.formula import Equation, Style, equations
+from ..graph.node import Node
+from ..graph.tape import cone
+from ..graph.text import TEXT, write_name
+from ..unrolling import unroll
+
+
+def step_equations(cell: Cell, style: Style) -> list[Equation]:
+    """The equations of one step in order, without leaves. Sizes do not show, so any will do."""
+    net = unroll(cell, 1, sizes=dict.fromkeys(cell.sizes, 2))
+    roots = [net.series[state].last for state in cell.states]
+    return [equation for equation in equations(cone(roots), style) if equation.right]
+
+
+def relative_time(step: int) -> str:
+    """`t` for step 1, `t-1` for step 0."""
+    return "t" if step == 1 else f"t{step - 1:+d}"
+
+
+def cell_text(cell: Cell) -> str:
+    """The equations of a cell as plain text: `h[t] = tanh(W @ x[t] + U @ h[t-1] + b)`."""
+    found = step_equations(cell, replace(TEXT, name=_name))
+    width = max(len(equation.name) for equation in found)
+    return "\n".join(f"{equation.name:<{width}} = {equation.right}" for equation in found)
+
+
+def _name(node: Node, scope: bool, identifier: bool) -> str:
+    where = node.where
+    if node.op.name == "parameter" or where.step is None or not where.label:
+        return write_name(node, scope, identifier)
+    return f"{where.label}[{relative_time(where.step)}]"

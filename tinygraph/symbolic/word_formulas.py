@@ -1,0 +1,132 @@
+r"""Matrix words as LaTeX: d h_t / d h_{t-1} = diag(h'_t) U, compact or with the derivatives multiplied out."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+from ..errors import UnknownNameError, nearest
+from ..graph.formula import Style, equations
+from ..graph.letters import Contraction, Diagonal, Letter, Matrix, Monomial, Ones, Selection, Word, Words
+from ..graph.node import Node
+from ..graph.op import ATOM
+from ..graph.table import OPS
+from ..graph.tape import cone
+from .formulas import style
+from .steps import relative_time
+from .words import SLOPE, Block, StepWords
+
+
+def words_latex(step: StepWords, *, expanded: bool = False) -> str:
+    """All blocks of the Jacobian as an `aligned` environment, row by row; `expanded` multiplies out."""
+    blocks = step.expanded if expanded else step.compact
+    lines = [block_latex(step, block, expanded=expanded).replace(" = ", " &= ", 1) for block in blocks]
+    return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
+
+
+def block_latex(step: StepWords, block: Block, *, expanded: bool = False) -> str:
+    """One block as an equation. Raises `UnknownNameError` for a block that the cell does not have."""
+    if block not in step.compact:
+        known = [f"{new}, {old}" for new, old in step.compact]
+        raise UnknownNameError(f"the Jacobian has no block {block!r}", fix=nearest(", ".join(block), known))
+    names = _Names(step)
+    new, old = step.net.series[block[0]].last, step.net.series[block[1]][0]
+    words = (step.expanded if expanded else step.compact)[block]
+    left = rf"\frac{{\partial {names.of(new)}}}{{\partial {names.of(old)}}}"
+    return f"{left} = {_sum(words, names)}"
+
+
+class _Names:
+    """The symbols of a step's nodes: a label, that of the state a node becomes, or else its formula."""
+
+    def __init__(self, step: StepWords) -> None:
+        last = step.net.steps
+        self.style: Style = style(None, lambda t: relative_time(t - last + 1))
+        self.labelled: dict[int, Node] = {}
+        for node in cone(step.roots):
+            form = node.op.latex
+            if node.label and form is not None and form.template == "{0}":  # an identity that carries a label
+                self.labelled.setdefault(node.args[0].id, node)
+
+    def of(self, node: Node) -> str:
+        """A symbol, or a formula in parentheses where it needs them."""
+        node = self.labelled.get(node.id, node) if not node.label else node
+        if node.label or node.op.leaf:
+            return self.style.name(node, False, False)
+        text = self.formula(node)
+        return text if node.op.latex and node.op.latex.level == ATOM else rf"\left({text}\right)"
+
+    def formula(self, node: Node) -> str:
+        """The equation of a node without a label, by labelled nodes and leaves."""
+        inside, rest = {node.id: node}, [node]
+        while rest:
+            for arg in rest.pop().args:
+                shown = arg.label or arg.id in self.labelled
+                if arg.id not in inside and ("value" in arg.attrs or not (shown or arg.op.leaf)):
+                    inside[arg.id] = arg
+                    rest.append(arg)
+        return equations([inside[i] for i in sorted(inside)], self.style)[-1].right
+
+
+def _sum(words: Words, names: _Names) -> str:
+    if not words:
+        return "0"
+    text = ""
+    for word, coefficient in words.items():
+        sign = ("-" if coefficient < 0 else "") if not text else (" - " if coefficient < 0 else " + ")
+        text += sign + _term(word, -coefficient if coefficient < 0 else coefficient, names)
+    return text
+
+
+def _term(word: Word, coefficient: int | Fraction, names: _Names) -> str:
+    letters = [_letter(one, names) for one in word]
+    if coefficient == 1:
+        return r" \, ".join(letters) or "I"
+    ratio = Fraction(coefficient)
+    number = str(ratio) if ratio.denominator == 1 else rf"\tfrac{{{ratio.numerator}}}{{{ratio.denominator}}}"
+    return r" \, ".join([number, *(letters or ["I"])])
+
+
+def _letter(one: Letter, names: _Names) -> str:
+    match one:
+        case Diagonal(factors):
+            product = _product(factors, names)
+            scalar = all(atom.node.shape == () for atom, _ in factors)
+            return product if scalar else rf"\operatorname{{diag}}({product})"
+        case Matrix(node, transposed):
+            return names.of(node) + (r"^{\top}" if transposed else "")
+        case Ones(rows, _):
+            return r"\mathbf{1}" if rows != 1 else r"\mathbf{1}^{\top}"
+        case Selection(indices, _, transposed):
+            several = len(indices) > 1
+            shown = f"{indices[0]}:{indices[-1] + 1}" if several else ",".join(map(str, indices))
+            return f"E_{{[{shown}]}}" + (r"^{\top}" if transposed else "")
+        case Contraction(tensor, vector, _):
+            return rf"\langle {names.of(tensor)}, {names.of(vector)} \rangle"
+
+
+def _product(factors: Monomial, names: _Names) -> str:
+    shown = []
+    for atom, exponent in factors:
+        text = names.of(atom.node)
+        if atom.how.startswith(SLOPE):
+            text = _primed(text) if len(atom.node.args) == 1 else rf"\partial_{{{int(atom.how[1:]) + 1}}} {text}"
+        elif atom.how:
+            form = OPS[atom.how].latex
+            text = form.write(atom.node, [text]) if form else rf"\operatorname{{{atom.how}}}({text})"
+        if exponent != 1:
+            plain = "'" not in text and "^" not in text and "(" not in text
+            text = f"{text}^{{{exponent}}}" if plain else rf"\left({text}\right)^{{{exponent}}}"
+        shown.append(text)
+    return r" \odot ".join(shown)
+
+
+def _primed(text: str) -> str:
+    r"""h'_{t} or \tanh'(c_{t}); any other formula is primed as a whole."""
+    call = re.fullmatch(r"(\\\w+(?:\{\w+\})?)(\(.*\))", text)
+    if call:
+        return f"{call[1]}'{call[2]}"
+    if "(" in text or "^" in text:
+        return rf"\left({text}\right)'"
+    base, mark, subscript = text.partition("_")
+    return f"{base}'{mark}{subscript}"

@@ -1,0 +1,11 @@
+"""Pictures of graphs: `viz.draw(net).save("net.svg")`.
+
+Time runs from left to right and the cell from bottom to top, with the same arrangement at every
+step. A picture is made in four stages, each a module of its own: `selection` (which nodes), `scene`
+(boxes and edges), `layout` (places and ways), `svg` (text); `style` alone has colours, fonts and
+measures.
+"""
+
+from .drawing import Drawing, draw
+
+__all__ = ["Drawing", "draw"]

@@ -1,0 +1,116 @@
+"""`draw`, and the picture that it returns."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tinygraph.errors import DrawingError
+from tinygraph.files import write_atomically
+
+from .labels import clean
+from .layout import lay_out
+from .scene import Scene, build_scene
+from .selection import nets_of, select
+from .style import theme_named
+from .svg import Caption, write_svg
+
+
+@dataclass(frozen=True, repr=False)
+class Drawing:
+    """A picture. It shows itself in a notebook; `svg` is its text.
+
+    `nodes`, `edges` and `gradients` count what is drawn, `absorbed` the scalar constants written into
+    operations, `hidden` the nodes of folded steps.
+    """
+
+    svg: str
+    description: str
+    nodes: int
+    edges: int
+    gradients: int
+    absorbed: int
+    hidden: int
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the picture to a `.svg` file, whole or not at all; the path. Raises `DrawingError`."""
+        target = Path(path)
+        if target.suffix.lower() != ".svg":
+            raise DrawingError(f"cannot save a picture as {str(path)!r:.200}", fix="use a name that ends in .svg")
+        try:
+            write_atomically(target, self.svg.encode("utf-8"))
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise DrawingError(
+                f"cannot write the picture to {str(target)!r:.200}: {reason}",
+                fix="save into a folder that exists and is writable",
+            ) from error
+        return target
+
+    def _repr_svg_(self) -> str:
+        return self.svg
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"image/svg+xml": self.svg, "text/plain": repr(self)}
+
+    def __repr__(self) -> str:
+        return f"<Drawing: {self.description}>"
+
+
+def draw(what: Any, *, backward: bool = False, title: str = "", fold: Any = "auto", theme: str = "light") -> Drawing:
+    """Draw an unrolled net, a stack of nets, a graph, a node, or nodes in lists and dicts: all that they depend on.
+
+    what      a net is drawn from its last states down, a graph from all that nothing uses
+    backward  draw the flow of the gradient too: a reversed edge beside each forward edge that a
+              cotangent crosses, from the loss (the roots) to what it is differentiated by (the nodes
+              whose gradients are among the roots; without any, the parameters)
+    title     a heading
+    fold      "auto" folds more than 8 steps into the first 3 and last 2; (first, last) says how many to
+              draw; True always folds, False never. Columns of more than 120 boxes are cut, unless False
+    theme     "light" or "dark"
+
+    Raises `DrawingError` for what cannot be drawn, `GraphError` for nodes of different tapes.
+    """
+    paint = theme_named(theme)
+    if not isinstance(title, str):
+        raise DrawingError(f"a title is text, not {title!r:.60}")
+    scene = build_scene(select(what, bool(backward)), fold)
+    layout = lay_out(scene)
+    description = _describe(scene)
+    caption = Caption(clean(title) or _default_title(what), description, clean(title))
+    return Drawing(
+        write_svg(scene, layout, paint, caption),
+        description,
+        nodes=len(scene.boxes),
+        edges=len(layout.routes),
+        gradients=len(layout.gradients),
+        absorbed=scene.absorbed,
+        hidden=scene.hidden,
+    )
+
+
+def _default_title(what: Any) -> str:
+    nets = nets_of(what)
+    if not nets:
+        return "Computation graph"
+    cells = ", ".join(net.cell.name for net in nets)
+    return clean(f"{cells} unrolled over {nets[0].steps} step{'s' * (nets[0].steps != 1)}")
+
+
+def _describe(scene: Scene) -> str:
+    """One sentence for those who do not see the picture."""
+    steps = [column for column in scene.columns if isinstance(column.place, int) and not column.hidden]
+    folded = sum(column.hidden for column in scene.columns)
+    parts = [f"{len(scene.boxes)} nodes, {len(scene.edges)} edges"]
+    if steps:
+        parts.append(f"{len(steps)} columns of time steps" + (f" and {folded:,} steps folded" if folded else ""))
+    gradients = sum(edge.gradient for edge in scene.edges)
+    if gradients:
+        parts.append(f"gradient along {gradients} edges")
+    names = {kind: sum(box.kind == kind for box in scene.boxes) for kind in ("parameter", "input", "state", "loss")}
+    listed = ", ".join(
+        f"{count} {kind}{'s' * (count != 1 and kind != 'loss')}" for kind, count in names.items() if count
+    )
+    return "; ".join([*parts, listed] if listed else parts)

@@ -1,0 +1,83 @@
+"""What each node is to a reader: a state, a gate, a loss, ...; and what is written on it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from tinygraph.graph import Node
+
+from .labels import HOLE, Label, Span, name_label, operation_label
+from .places import AFTER, RAIL, Place
+from .selection import Selection
+
+
+class Kinds:
+    """What each node is to a reader: a state, a gate, a loss, ..."""
+
+    def __init__(self, selection: Selection, places: dict[int, Place]) -> None:
+        self.places = places
+        self.states = set(selection.states) | {
+            arg.label
+            for node in selection.nodes
+            for arg in node.args
+            if arg.label and not arg.op.leaf and node.step is not None and arg.step is not None and arg.step < node.step
+        }
+        self.uses: Counter[int] = Counter(arg.id for node in selection.nodes for arg in node.args)
+        open_uses = self.uses.copy()
+        self.objective: set[int] = set()  # real scalars that lead to scalars only
+        for node in reversed(selection.nodes):
+            if node.shape == () and node.kind == "real" and not node.op.leaf and open_uses[node.id] == 0:
+                self.objective.add(node.id)
+                open_uses.subtract(arg.id for arg in node.args)
+
+    def absorbed(self, node: Node) -> bool:
+        """Whether the node is a scalar constant that is written into the operations that use it."""
+        return node.op.name == "constant" and node.shape == () and node.step is None and self.uses[node.id] > 0
+
+    def kind(self, node: Node) -> str:
+        if node.op.leaf:
+            return node.op.name
+        if node.label in self.states and node.step is not None:
+            return "state"
+        if node.id in self.objective and (node.label or not self.uses[node.id]):
+            return "loss"
+        return "value" if node.label else "op"
+
+    def part(self, node: Node) -> str:
+        """What the node is called in the cell, the same at every step; an initial state is its state."""
+        if node.op.leaf and node.step is not None and node.label.removesuffix(f"_{node.step}") in self.states:
+            return f"={node.label.removesuffix(f'_{node.step}')}"
+        return f"={node.label}" if node.label else node.op.name
+
+    def label(self, node: Node, lane: str) -> Label:
+        if node.op.leaf:
+            return self._leaf_label(node, lane)
+        written = {i: text for i, arg in enumerate(node.args) if (text := self._written(arg, lane))}
+        sign = operation_label(node, written)
+        if not node.label:
+            return sign
+        name = name_label(node.label, node.step if self.places[node.id] != AFTER else None)
+        if node.op.name == "identity":
+            return name
+        operand = (Span(f"{HOLE} "),) if sign[0].text.startswith("+ ") else ()  # o = · + b, but + b in a box of its own
+        return (*name, Span(" = "), *operand, *sign)
+
+    def _leaf_label(self, node: Node, lane: str) -> Label:
+        name = _local(node.attrs.get("name") or node.label or node.op.name, lane)
+        if self.places[node.id] == RAIL:
+            return name_label(name)
+        index = node.attrs.get("index", node.step)
+        label = name_label(name.removesuffix(f"_{index}"), index)
+        value = node.attrs.get("value")
+        return (*label, Span(f" = {value}")) if isinstance(value, int) else label
+
+    def _written(self, arg: Node, lane: str) -> str:
+        """How an operand is written into the sign of its user; empty if it comes by an edge alone."""
+        if self.absorbed(arg):
+            return arg.label or str(arg.attrs["value"])
+        return _local(arg.attrs["name"], lane) if self.places[arg.id] == RAIL and arg.op.name == "parameter" else ""
+
+
+def _local(name: str, lane: str) -> str:
+    """A leaf's name without the prefix of its lane."""
+    return name.removeprefix(f"{lane}/") if lane else name

@@ -1,0 +1,145 @@
+"""What stands in a box: names with subscripts, and the sign of an operation.
+
+A label is a run of spans, each normal or subscript: `W_i` is W with subscript i, and a value `i` of
+step 3 is i with subscript 3. The sign of an operation comes from its row in the table: operands
+that are scalars or parameters are written into it (`1 - ·`, `W ·`), the others are left out or
+shown as a dot.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from tinygraph.graph import Node
+
+from .style import LABEL_LIMIT, SUBSCRIPT, TEXT, text_width
+
+
+class Span(NamedTuple):
+    """A piece of a label."""
+
+    text: str
+    subscript: bool = False
+
+
+Label = tuple[Span, ...]
+
+HOLE = "·"  # an operand that arrives by an edge
+
+# What mathematicians write for what the table writes in ASCII.
+_SIGNS = {"*": "⊙", "-": "−", "sigmoid": "σ", "sum_batch": "∑ batch", "mean_batch": "mean", "identity": "="}
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_GREEK = dict(
+    zip(
+        [
+            "alpha",
+            "beta",
+            "gamma",
+            "delta",
+            "epsilon",
+            "zeta",
+            "eta",
+            "theta",
+            "kappa",
+            "lambda",
+            "mu",
+            "nu",
+            "xi",
+            "pi",
+            "rho",
+            "sigma",
+            "tau",
+            "phi",
+            "chi",
+            "psi",
+            "omega",
+        ],
+        "αβγδεζηθκλμνξπρστφχψω",
+        strict=True,
+    )
+)
+
+
+def clean(text: str) -> str:
+    """The text without what XML forbids (control characters, lone surrogates) on one line."""
+    return "".join(c if _allowed(c) else "\N{REPLACEMENT CHARACTER}" for c in " ".join(text.split()))
+
+
+def _allowed(character: str) -> bool:
+    code = ord(character)
+    return 0x20 <= code < 0x7F or 0xA0 <= code < 0xD800 or 0xE000 <= code < 0xFFFE or code >= 0x10000
+
+
+def shortened(text: str, limit: int = LABEL_LIMIT) -> str:
+    """The cleaned text, cut to `limit` characters."""
+    text = clean(text)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def name_label(name: str, step: int | None = None) -> Label:
+    """`W_i` as W with subscript i; a step joins the subscript."""
+    base, _, below = shortened(name).partition("_")
+    if not base:  # a name such as _x keeps its underscore
+        base, below = shortened(name), ""
+    below = ",".join(part for part in (_GREEK.get(below, below), "" if step is None else str(step)) if part)
+    above = Span(_GREEK.get(base, base))
+    return (above, Span(below, True)) if below else (above,)
+
+
+def plain(label: Label) -> str:
+    """The label as plain text, for tooltips and tests: `h_3`."""
+    return "".join(f"_{span.text}" if span.subscript else span.text for span in label)
+
+
+def label_width(label: Label, bold: bool = False) -> float:
+    """The width of a label's text."""
+    return sum(text_width(span.text, SUBSCRIPT if span.subscript else TEXT, bold) for span in label)
+
+
+def operation_label(node: Node, written: dict[int, str]) -> Label:
+    """The sign of the operation of `node`, with the operands `written` by position in their places.
+
+    >>> operation_label(h - 1, {1: "1"})  # · − 1
+    """
+    op = node.op
+    if op.text is None:
+        inside = [text for _, text in sorted(written.items())]
+        return _signed(op.name) + ((Span("("), *_joined(inside), Span(")")) if inside else ())
+    hole = HOLE if written else ""
+    holes = [f"\0{i}\0" if i in written else hole for i in range(len(node.args))]
+    if op.arity is None and not written:
+        holes = holes[:2]  # the sign between two operands stands for all
+    if op.name == "matmul" and written:
+        text = " ".join(holes)  # a product of matrices is written by putting them side by side
+    elif op.name == "add" and written:
+        text = "+ " + " + ".join(h for h in holes if h != hole)  # the order of a sum does not matter
+    else:
+        text = op.text.write(node, holes)
+    if not written:
+        return _signed(text.strip(" ()") or op.name)
+    spans: list[Span] = []
+    for index, part in enumerate(text.split("\0")):
+        spans.extend(name_label(written[int(part)]) if index % 2 else _infix(part))
+    return tuple(spans)
+
+
+def _signed(sign: str) -> Label:
+    if sign.startswith("**"):
+        exponent = sign[2:].strip("()")
+        raised = exponent.translate(_RAISED) if set(exponent) <= set("-0123456789") else f"^{exponent}"
+        return (Span(f"(·){raised}"),)
+    return (Span(shortened(_SIGNS.get(sign, sign).replace("_", " "))),)
+
+
+def _infix(part: str) -> list[Span]:
+    words = [_SIGNS.get(word, word) if word else "" for word in part.split(" ")]
+    text = " ".join(words)
+    return [Span(text)] if text else []
+
+
+def _joined(names: list[str]) -> Label:
+    spans: list[Span] = []
+    for index, name in enumerate(names):
+        spans.extend([Span(", ")] if index else [])
+        spans.extend(name_label(name))
+    return tuple(spans)

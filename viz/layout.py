@@ -1,0 +1,246 @@
+"""Where everything stands: boxes, the ways of edges, headings and panels, in units of the picture.
+
+x is time and y is the place in the cell. Edges run through the channels between rows and the gaps
+between columns, where there are no boxes; see `roads` for their kinds. Every road has a track of its
+own where it might meet another.
+"""
+
+from __future__ import annotations
+
+from .channels import Channels
+from .geometry import Layout, Point, Rectangle, Route, beside, shift, tidy
+from .labels import label_width
+from .places import BEFORE
+from .roads import Road, find_roads
+from .rows import find_rows
+from .scene import Edge, Key, Scene
+from .shapes import column_shapes
+from .style import (
+    BOX_HEIGHT,
+    BOX_PADDING,
+    CLEARANCE,
+    HEADER_TEXT,
+    LANE_PADDING,
+    SMALL_TEXT,
+    TAG_HEIGHT,
+    TRACK,
+    text_width,
+)
+
+
+def lay_out(scene: Scene) -> Layout:
+    """The layout of a scene. Raises `DrawingError` for one that is far too large."""
+    return _LayOut(scene).run()
+
+
+class _LayOut:
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.rows = find_rows(scene)
+        self.roads = find_roads(scene)
+        self.shapes = column_shapes(scene, self.rows, self.roads)
+        self.channels = Channels(max(self.rows.values(), default=0) + 1)
+        self.gaps: list[dict[str, int]] = [{} for _ in range(len(scene.columns) + 1)]
+        self.column_x: list[float] = []
+        self.rail_y: dict[str, float] = {}
+
+    def run(self) -> Layout:
+        for edge, road in zip(self.scene.edges, self.roads, strict=True):
+            self._book(edge, road)
+        self._book_local()
+        lanes = self._lane_rows()
+        self.channels.settle(0.0, apart={low for low, _ in lanes.values() if low > 0})
+        self._place_columns()
+        layout = Layout()
+        layout.boxes = [self._rectangle(i) for i in range(len(self.scene.boxes))]
+        for index, (edge, road) in enumerate(zip(self.scene.edges, self.roads, strict=True)):
+            layout.routes.append(Route(index, self._net(edge, road), tidy(self._points(edge, road))))
+            if edge.gradient:
+                layout.gradients.append(Route(index, self._net(edge, road), beside(layout.routes[-1].points)))
+        self._frame(layout)
+        return layout
+
+    # Booking: which tracks are needed, before anything has a place
+    def _book(self, edge: Edge, road: Road) -> None:
+        source, target = self.scene.boxes[edge.source], self.scene.boxes[edge.target]
+        row = self.rows[target.key]
+        if road.kind == "rail":
+            self.channels.rail(row, source.id)
+            self.gaps[0].setdefault(source.id, len(self.gaps[0]))
+        elif road.kind != "local" and not self._level(edge, road):
+            reach = self._port(edge, road)
+            if road.kind == "long":
+                self.channels.long(row, road.bundle)
+                if self._rises(edge, road):
+                    return
+            else:
+                self.channels.enter(row, f"{road.kind} {road.part}", reach if road.kind == "carry" else -reach)
+            rightward = target.column > source.column
+            gap = self.gaps[source.column + rightward]
+            gap.setdefault(self._lift_name(edge, road), len(gap))
+            if not self._sideways(edge, rightward):
+                self.channels.leave(self.rows[source.key] + 1, f"{rightward} {source.key}")
+
+    def _book_local(self) -> None:
+        done: set[int] = set()
+        for shape in self.shapes:
+            if shape.arrangement is not None and id(shape) not in done:
+                done.add(id(shape))
+                ends: dict[tuple[Key, int], list[float]] = {}
+                for (key, road), x in shape.port.items():
+                    if road.kind == "local" and road.part in shape.middle:
+                        ends.setdefault((road.part, self.rows[key]), []).append(x)
+                for (source, row), index in shape.arrangement.passage.items():
+                    ends.setdefault((source, row), []).append(shape.arrangement.vertices[index].x)
+                for (source, row), xs in ends.items():
+                    start = shape.arrangement.trunk(source, row - 1).x
+                    if any(x != start for x in xs):
+                        self.channels.across(row, source, start, xs)
+
+    def _level(self, edge: Edge, road: Road) -> bool:
+        """Whether the edge runs level from a box to the stand-in of its later values."""
+        source, target = self.scene.boxes[edge.source], self.scene.boxes[edge.target]
+        return (
+            road.kind == "carry"
+            and source.key == target.key
+            and source.key in self.shapes[source.column].rightmost
+            and target.key in self.shapes[target.column].leftmost
+        )
+
+    def _rises(self, edge: Edge, road: Road) -> bool:
+        """Whether a long edge finds its line just above its source."""
+        source, target = self.scene.boxes[edge.source], self.scene.boxes[edge.target]
+        return self.rows[target.key] == self.rows[source.key] + 1
+
+    def _sideways(self, edge: Edge, rightward: bool) -> bool:
+        """Whether the edge leaves its source at the side."""
+        source = self.scene.boxes[edge.source]
+        shape = self.shapes[source.column]
+        return source.key in (shape.rightmost if rightward else shape.leftmost)
+
+    def _lift_name(self, edge: Edge, road: Road) -> str:
+        source = self.scene.boxes[edge.source]
+        return f"{road.kind} {source.key if road.kind != 'long' else source.id}"
+
+    def _port(self, edge: Edge, road: Road) -> float:
+        target = self.scene.boxes[edge.target]
+        return self.shapes[target.column].port[target.key, road]
+
+    def _net(self, edge: Edge, road: Road) -> str:
+        return road.bundle if road.kind == "long" else self.scene.boxes[edge.source].id
+
+    # Places
+    def _place_columns(self) -> None:
+        tags = [box for box in self.scene.boxes if box.column < 0]
+        lanes = self.scene.lanes if len(self.scene.lanes) > 1 else []
+        names = [text_width(name, SMALL_TEXT) for name in lanes]
+        self.rail_width = max([0.0, *(label_width(tag.label) + 3 * BOX_PADDING for tag in tags), *names])
+        self.rail_y = {tag.id: self.channels.rail_home(tag.id) for tag in tags}
+        crossing = [name for name in self.gaps[0] if self.channels.rail_channels(name) > 1]
+        rail_only = {tag.id for tag in tags}
+        kept = [name for name in self.gaps[0] if name not in rail_only or name in crossing]
+        self.gaps[0] = {name: i for i, name in enumerate(kept)}
+        x = self.rail_width
+        self.gap_x: list[float] = []
+        for column, shape in enumerate(self.shapes):
+            x += CLEARANCE
+            self.gap_x.append(x)
+            x += max(len(self.gaps[column]) - 1, 0) * TRACK + CLEARANCE
+            self.column_x.append(x)
+            title = text_width(self.scene.columns[column].title, HEADER_TEXT, bold=True)
+            x += max(shape.width, title)
+        self.gap_x.append(x + CLEARANCE)
+        self.right = x + (CLEARANCE + len(self.gaps[-1]) * TRACK if self.gaps[-1] else 0.0)
+
+    def _rectangle(self, index: int) -> Rectangle:
+        box = self.scene.boxes[index]
+        if box.column < 0:
+            width = label_width(box.label) + 3 * BOX_PADDING
+            return Rectangle(self.rail_width - width, self.rail_y[box.id] - TAG_HEIGHT / 2, width, TAG_HEIGHT)
+        shape = self.shapes[box.column]
+        x = self._column_left(box.column) + shape.left(box.key)
+        return Rectangle(x, self.channels.row_y[self.rows[box.key]] - BOX_HEIGHT / 2, shape.widths[box.key], BOX_HEIGHT)
+
+    def _column_left(self, column: int) -> float:
+        title = text_width(self.scene.columns[column].title, HEADER_TEXT, bold=True)
+        return self.column_x[column] + max(0.0, title - self.shapes[column].width) / 2
+
+    def _gap_at(self, gap: int, name: str) -> float:
+        return self.gap_x[gap] + self.gaps[gap][name] * TRACK
+
+    # Ways
+    def _points(self, edge: Edge, road: Road) -> list[Point]:
+        source, target = self.scene.boxes[edge.source], self.scene.boxes[edge.target]
+        row = self.rows[target.key]
+        start, end = self._rectangle(edge.source), self._rectangle(edge.target)
+        if self._level(edge, road):
+            return [(start.right, start.middle[1]), (end.x, end.middle[1])]
+        x = self._column_left(target.column) + self._port(edge, road)
+        if road.kind == "local":
+            return [*self._climb(source.key, target.column, row, x), (x, end.bottom)]
+        if road.kind == "rail":
+            y, home = self.channels.rail_y(row, source.id), start.middle[1]
+            turn = self._gap_at(0, source.id) if y != home else start.right
+            return [(start.right, home), (turn, home), (turn, y), (x, y), (x, end.bottom)]
+        if road.kind == "long" and self._rises(edge, road):
+            y = self.channels.long_y(row, road.bundle)
+            return [(start.middle[0], start.y), (start.middle[0], y), (x, y), (x, end.bottom)]
+        rightward = target.column > source.column
+        turn = self._gap_at(source.column + rightward, self._lift_name(edge, road))
+        if road.kind == "long":
+            y = self.channels.long_y(row, road.bundle)
+        else:
+            y = self.channels.enter_y(row, f"{road.kind} {road.part}")
+        if self._sideways(edge, rightward):
+            begin = [(start.right if rightward else start.x, start.middle[1])]
+        else:
+            out = self.channels.leave_y(self.rows[source.key] + 1, f"{rightward} {source.key}")
+            begin = [(start.middle[0], start.y), (start.middle[0], out)]
+        return [*begin, (turn, begin[-1][1]), (turn, y), (x, y), (x, end.bottom)]
+
+    def _climb(self, source: Key, column: int, row: int, x: float) -> list[Point]:
+        """From the top of a box up its trunk to the channel below `row`, and across to x."""
+        shape, left = self.shapes[column], self._column_left(column)
+        assert shape.arrangement is not None
+        start = self.rows[source]
+        points = [(left + shape.arrangement.trunk(source, start).x, self.channels.row_y[start] - BOX_HEIGHT / 2)]
+        for level in range(start + 1, row + 1):
+            onward = x if level == row else left + shape.arrangement.trunk(source, level).x
+            if onward != points[-1][0]:
+                y = self.channels.across_y(level, source)
+                points += [(points[-1][0], y), (onward, y)]
+        return points
+
+    # Frame
+    def _frame(self, layout: Layout) -> None:
+        """Panels behind columns, headings and lane names; then everything moves to positive places."""
+        top = min(self.channels.top, *(r.y for r in layout.boxes))
+        header = top - LANE_PADDING - HEADER_TEXT
+        spans = self._lane_rows()
+        for column, shape in enumerate(self.shapes):
+            if isinstance(self.scene.columns[column].place, int):
+                title = text_width(self.scene.columns[column].title, HEADER_TEXT, bold=True)
+                width = max(shape.width, title)
+                left = self.column_x[column] - CLEARANCE / 2
+                for i, (lane, (lowest, highest)) in enumerate(spans.items()):
+                    y = self.channels.row_y[highest] - BOX_HEIGHT / 2 - LANE_PADDING
+                    y = header - LANE_PADDING if i == len(spans) - 1 else y
+                    panel = Rectangle(left, y, width + CLEARANCE, self.channels.floor[lowest] - y)
+                    layout.panels.append((column, lane, panel))
+                layout.headings.append((column, (self.column_x[column] + width / 2, header + HEADER_TEXT * 0.8)))
+                top = header - LANE_PADDING
+        if len(self.scene.lanes) > 1:
+            for lane, (_, high) in spans.items():
+                layout.lane_names.append((lane, (0.0, self.channels.row_y[high])))
+        low = max(self.channels.floor[0], *(r.bottom for r in layout.boxes))
+        layout.width, layout.height = self.right, low - top
+        shift(layout, -top)
+
+    def _lane_rows(self) -> dict[str, tuple[int, int]]:
+        """The lowest and highest row of each lane that has steps."""
+        spans: dict[str, tuple[int, int]] = {}
+        for box in self.scene.boxes:
+            if box.column >= 0 and box.key[0] not in ("after", BEFORE):
+                low, high = spans.get(box.lane, (self.rows[box.key],) * 2)
+                spans[box.lane] = (min(low, self.rows[box.key]), max(high, self.rows[box.key]))
+        return {lane: spans[lane] for lane in self.scene.lanes if lane in spans}

@@ -1,0 +1,127 @@
+"""Single marks as SVG text: the shape of a box, the way of an edge, an arrowhead."""
+
+from __future__ import annotations
+
+from .geometry import Point, Rectangle
+from .labels import Label, clean
+from .style import ARROW, ARROW_WIDTH, BEND, CORNER, DROP, SUBSCRIPT, TEXT, Paint
+
+
+def escape(text: str) -> str:
+    """Text for XML, in content and in quoted attributes."""
+    for raw, safe in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"), ("'", "&#39;")):
+        text = text.replace(raw, safe)
+    return text
+
+
+def number(value: float) -> str:
+    """Two decimals at most, and never -0."""
+    text = f"{value:.2f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def clean_keeping_spaces(text: str) -> str:
+    """A piece of a label, cleaned: spaces at its ends separate it from its neighbours."""
+    core = clean(text)
+    return " " * (len(text) - len(text.lstrip(" "))) + core + " " * ((len(text) - len(text.rstrip(" "))) if core else 0)
+
+
+def at(r: Rectangle) -> str:
+    return f'x="{number(r.x)}" y="{number(r.y)}" width="{number(r.width)}" height="{number(r.height)}"'
+
+
+def dash_of(pattern: str) -> str:
+    return f' stroke-dasharray="{pattern}"' if pattern else ""
+
+
+def shape(kind: str, r: Rectangle, paint: Paint) -> str:
+    look = f'fill="{paint.fill}" stroke="{paint.line}" stroke-width="{number(paint.width)}"{dash_of(paint.dash)}'
+    slant = r.height / 3
+    middle = r.middle[1]
+    if kind == "input":
+        corners = [(r.x, r.bottom), (r.x + slant, r.y), (r.right, r.y), (r.right - slant, r.bottom)]
+    elif kind == "loss":
+        corners = [
+            (r.x, middle), (r.x + slant, r.y), (r.right - slant, r.y), (r.right, middle),
+            (r.right - slant, r.bottom), (r.x + slant, r.bottom),
+        ]  # fmt: skip
+    elif kind == "parameter":
+        corners = [(r.x, r.y), (r.right - slant, r.y), (r.right, middle), (r.right - slant, r.bottom), (r.x, r.bottom)]
+    else:
+        radius = {"state": r.height / 2, "op": CORNER, "value": CORNER, "constant": 0.0, "fold": r.height / 2}[kind]
+        inner = ""
+        if kind == "value":  # a second outline tells it from an operation without colour
+            inset = Rectangle(r.x + 2.2, r.y + 2.2, r.width - 4.4, r.height - 4.4)
+            inner = (
+                f'<rect {at(inset)} rx="{number(CORNER - 1.5)}" fill="none" stroke="{paint.line}" stroke-width="0.7"/>'
+            )
+        return f'<rect {at(r)} rx="{number(radius)}" {look}/>{inner}'
+    points = " ".join(f"{number(x)},{number(y)}" for x, y in corners)
+    return f'<polygon points="{points}" {look} stroke-linejoin="round"/>'
+
+
+def path(points: list[Point], sharp: frozenset[Point], *, reverse: bool = False) -> str:
+    """A way with rounded bends, cut short where its arrowhead is: at its end, or at its start with `reverse`.
+
+    Reversed ones are drawn from their heads too, so that the dashes of those that share a way fall together.
+    """
+    start, end = points[0], points[-1]
+    if reverse:
+        start = _toward(start, points[1], ARROW / 2)
+    else:
+        end = _toward(end, points[-2], ARROW / 2)
+    parts = [f"M{_xy(start)}"]
+    for before, corner, after in zip(points, points[1:], points[2:], strict=False):
+        radius = 0.0 if corner in sharp else min(BEND, _distance(before, corner) / 2, _distance(corner, after) / 2)
+        if radius < 0.5:
+            parts.append(f"L{_xy(corner)}")
+        else:
+            parts.append(f"L{_xy(_toward(corner, before, radius))}Q{_xy(corner)} {_xy(_toward(corner, after, radius))}")
+    return "".join([*parts, f"L{_xy(end)}"])
+
+
+def arrow(points: list[Point], colour: str) -> str:
+    (x, y), before = points[-1], points[-2]
+    back = _toward(points[-1], before, ARROW)
+    across_x, across_y = (y - back[1]) / ARROW * ARROW_WIDTH / 2, (x - back[0]) / ARROW * ARROW_WIDTH / 2
+    left, right = (back[0] - across_x, back[1] + across_y), (back[0] + across_x, back[1] - across_y)
+    return f'<path class="head" d="M{_xy((x, y))}L{_xy(left)}L{_xy(right)}Z" fill="{colour}"/>'
+
+
+def _xy(point: Point) -> str:
+    return f"{number(point[0])} {number(point[1])}"
+
+
+def _distance(a: Point, b: Point) -> float:
+    return abs(a[0] - b[0]) + abs(a[1] - b[1])  # ways run along the axes
+
+
+def _toward(start: Point, end: Point, length: float) -> Point:
+    whole = _distance(start, end) or 1.0
+    return start[0] + (end[0] - start[0]) * length / whole, start[1] + (end[1] - start[1]) * length / whole
+
+
+def text(x: float, y: float, words: str, size: float, colour: str, anchor: str, *, bold: bool = False) -> str:
+    """A line of text that is clean already."""
+    weight = ' font-weight="bold"' if bold else ""
+    return (
+        f'<text x="{number(x)}" y="{number(y)}" font-size="{number(size)}" text-anchor="{anchor}" '
+        f'fill="{colour}"{weight}>{escape(words)}</text>'
+    )
+
+
+def label_text(label: Label, middle: Point, paint: Paint, scale: float) -> str:
+    """A label centred at `middle`, its subscripts lower and smaller."""
+    spans, low = [], False
+    for span in label:
+        drop = "" if span.subscript == low else f' dy="{number(DROP if span.subscript else -DROP)}"'
+        size = f' font-size="{number(SUBSCRIPT * scale)}"' if span.subscript else ""
+        spans.append(f"<tspan{drop}{size}>{escape(clean_keeping_spaces(span.text))}</tspan>")
+        low = span.subscript
+    look = ' font-weight="bold"' if paint.bold else ""
+    look += f' font-size="{number(TEXT * scale)}"' if scale != 1 else ""
+    y = middle[1] + TEXT * scale * 0.36 - (0.8 if low else 0.0)  # letters stand a little above their middle
+    return (
+        f'<text x="{number(middle[0])}" y="{number(y)}" text-anchor="middle" xml:space="preserve" '
+        f'fill="{paint.text}"{look}>{"".join(spans)}</text>'
+    )

@@ -1,0 +1,168 @@
+"""The shape of a column: places of its boxes, and of the edges that enter and pass them.
+
+All full columns of a kind share one shape, which is what makes the steps of a picture look alike.
+Columns without edges of their own (the initial state, folded steps) are narrow: the same rows, with
+the boxes moved together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .arrangement import Arrangement, arrange
+from .labels import label_width
+from .roads import Road
+from .rows import key_edges
+from .scene import Box, Key, Scene
+from .spacing import ports
+from .style import BOX_HEIGHT, BOX_MINIMUM, BOX_PADDING, GAP, PORT_GAP, SIDE
+
+NEAR = 3.5  # edges closer than this would look like one
+
+
+@dataclass
+class Shape:
+    """Middles, widths and entries of the boxes of a column, from its left side."""
+
+    width: float = 0.0
+    middle: dict[Key, float] = field(default_factory=dict)
+    widths: dict[Key, float] = field(default_factory=dict)
+    port: dict[tuple[Key, Road], float] = field(default_factory=dict)
+    leftmost: set[Key] = field(default_factory=set)  # nothing stands beside it at the left, in its row
+    rightmost: set[Key] = field(default_factory=set)
+    arrangement: Arrangement | None = None
+
+    def left(self, key: Key) -> float:
+        return self.middle[key] - self.widths[key] / 2
+
+    def right(self, key: Key) -> float:
+        return self.middle[key] + self.widths[key] / 2
+
+
+def box_width(box: Box, entries: int) -> float:
+    """The width that the label and the entering edges need."""
+    bold = box.kind in ("state", "loss")
+    slant = BOX_HEIGHT / 2 if box.kind in ("loss", "input") else 0.0
+    text = label_width(box.label, bold) + 2 * BOX_PADDING + slant
+    return max(BOX_MINIMUM, round(text), (entries - 1) * PORT_GAP + 2 * SIDE)
+
+
+def column_shapes(scene: Scene, rows: dict[Key, int], roads: list[Road]) -> list[Shape]:
+    """The shape of each column."""
+    entries: dict[Key, dict[Road, None]] = {}
+    for edge, road in zip(scene.edges, roads, strict=True):
+        entries.setdefault(scene.boxes[edge.target].key, {})[road] = None
+    widths: dict[Key, float] = {}
+    own: list[dict[Key, float]] = [{} for _ in scene.columns]  # the boxes of each column
+    busy = [False] * len(scene.columns)
+    for box in scene.boxes:
+        if box.column >= 0:
+            width = own[box.column][box.key] = box_width(box, len(entries.get(box.key, ())))
+            widths[box.key] = max(widths.get(box.key, 0.0), width)
+    for edge in scene.edges:
+        if scene.boxes[edge.source].column == scene.boxes[edge.target].column:
+            busy[scene.boxes[edge.source].column] = True
+    full: dict[str, Shape] = {}
+    shapes: list[Shape] = []
+    groups: dict[str, dict[Key, float]] = {}
+    for column, keys in enumerate(own):
+        if busy[column]:
+            groups.setdefault(next(iter(keys))[0], {}).update(keys)
+    for column, keys in enumerate(own):
+        group = next(iter(keys))[0] if keys else ""
+        if not busy[column]:
+            shapes.append(_narrow(own[column], rows))
+        else:
+            if group not in full:
+                full[group] = _full(groups[group], widths, rows, key_edges(scene))
+            shapes.append(full[group])
+    done: set[int] = set()
+    for shape in shapes:
+        if id(shape) not in done:
+            done.add(id(shape))
+            _set_ports(shape, rows, entries)
+    return shapes
+
+
+def _full(
+    keys: dict[Key, float], widths: dict[Key, float], rows: dict[Key, int], edges: list[tuple[Key, Key]]
+) -> Shape:
+    own = {key: widths[key] for key in keys}
+    arrangement = arrange(own, rows, [(s, t) for s, t in edges if s in own and t in own])
+    _part(arrangement)
+    middle = {key: arrangement.vertices[i].x for key, i in arrangement.box.items()}
+    shape = Shape(arrangement.width, middle, own, arrangement=arrangement)
+    for order in arrangement.rows.values():
+        first, last = arrangement.vertices[order[0]], arrangement.vertices[order[-1]]
+        shape.leftmost |= {first.key} if first.width else set()
+        shape.rightmost |= {last.key} if last.width else set()
+    return shape
+
+
+def _narrow(own: dict[Key, float], rows: dict[Key, int]) -> Shape:
+    by_row: dict[int, list[Key]] = {}
+    for key in own:
+        by_row.setdefault(rows[key], []).append(key)
+    lengths = {row: sum(own[key] + GAP for key in row_keys) - GAP for row, row_keys in by_row.items()}
+    shape = Shape(max(lengths.values(), default=0.0), widths=own)
+    for row, row_keys in by_row.items():
+        x = (shape.width - lengths[row]) / 2
+        for key in row_keys:
+            shape.middle[key] = x + own[key] / 2
+            x += own[key] + GAP
+        shape.leftmost.add(row_keys[0])
+        shape.rightmost.add(row_keys[-1])
+    return shape
+
+
+def _part(arrangement: Arrangement) -> None:
+    """Move passages aside that would run straight on from the end of another edge below."""
+    vertices = arrangement.vertices
+    for row in sorted(arrangement.rows):
+        below = [vertices[v] for v in arrangement.rows.get(row - 1, [])]
+        for v in arrangement.rows[row]:
+            if vertices[v].width == 0:
+                others = [b.x for b in below if b.key != vertices[v].key]
+                vertices[v].x = _free(vertices[v].x, others, [], vertices[v].x - 5, vertices[v].x + 5)
+
+
+def _free(x: float, below: list[float], beside: list[float], low: float, high: float) -> float:
+    """The place nearest to x that is clear of the edges below and of those beside it, if there is one."""
+    for shift in (0.0, 4.0, -4.0, 5.0, -5.0, 8.0, -8.0, 12.0, -12.0):
+        if (
+            low <= x + shift <= high
+            and all(abs(x + shift - other) >= NEAR for other in below)
+            and all(abs(x + shift - other) >= PORT_GAP - 2 for other in beside)
+        ):
+            return x + shift
+    return x
+
+
+def _set_ports(shape: Shape, rows: dict[Key, int], entries: dict[Key, dict[Road, None]]) -> None:
+    below: dict[int, list[tuple[Key, float]]] = {}
+    if shape.arrangement is not None:
+        for vertex in shape.arrangement.vertices:
+            below.setdefault(vertex.row + 1, []).append((vertex.key, vertex.x))
+    for key in shape.middle:
+        low, high = shape.left(key) + SIDE, shape.right(key) - SIDE
+        roads = list(entries.get(key, ()))
+        full = shape.arrangement is not None
+        local = [road for road in roads if full and road.kind == "local" and road.part in shape.middle]
+        wishes = {road: _source_x(shape, rows, key, road) for road in local}
+        spot = sum(wishes.values()) / len(wishes) if wishes else shape.middle[key]
+        outside = [road for road in roads if road not in wishes]
+        for i, road in enumerate(outside):
+            aside = PORT_GAP * (i + 1) * (1 if spot <= shape.middle[key] else -1) if wishes else PORT_GAP * (i - 0.5)
+            wishes[road] = (min(max(spot, low), high) if wishes else spot) + aside
+        weights = [50.0 if road.kind == "local" else 1.0 for road in wishes]  # straight edges stay straight
+        found = dict(zip(wishes, ports(list(wishes.values()), weights, low, high), strict=True))
+        lower = below.get(rows[key], [])
+        for road, x in found.items():
+            others = [value for source, value in lower if not (road.kind == "local" and source == road.part)]
+            beside = [value for other, value in found.items() if other is not road]
+            found[road] = shape.port[key, road] = round(_free(x, others, beside, low, high) * 2) / 2
+
+
+def _source_x(shape: Shape, rows: dict[Key, int], key: Key, road: Road) -> float:
+    assert shape.arrangement is not None  # local roads run in full columns only
+    return shape.arrangement.trunk(road.part, rows[key] - 1).x

@@ -1,0 +1,203 @@
+"""Writing a laid-out scene as SVG, with the standard library only.
+
+Looks are attributes of the elements, not a style sheet: several pictures on one page then don't
+style one another, and slide programs read them. Every node and edge is a group with a stable id and
+classes (`n17`, `node op tanh step-3`; `e16-17-0`, `edge local step-3`) and a tooltip. Bytes depend
+on the graph alone: numbers are written with a fixed format and nothing is iterated by hash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from .dots import junctions
+from .geometry import Layout, Point, Rectangle, Route
+from .labels import clean
+from .marks import arrow, at, dash_of, escape, label_text, number, path, shape, text
+from .places import AFTER
+from .scene import Box, Scene
+from .style import (
+    BOX_PADDING,
+    DOT,
+    FONT,
+    HEADER_TEXT,
+    MARGIN,
+    SMALL_TEXT,
+    TAG_SCALE,
+    TEXT,
+    TITLE_TEXT,
+    Paint,
+    Theme,
+    rail_colour,
+    text_width,
+)
+
+NAMES = {
+    "parameter": "parameter", "input": "input", "constant": "constant", "state": "state", "value": "named value",
+    "op": "operation", "loss": "loss or result", "fold": "folded",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Caption:
+    """What the picture says in words."""
+
+    title: str
+    description: str
+    shown_title: str = ""
+
+
+def write_svg(scene: Scene, layout: Layout, theme: Theme, caption: Caption) -> str:
+    """The whole document."""
+    return _Writer(scene, layout, theme).document(caption)
+
+
+class _Writer:
+    def __init__(self, scene: Scene, layout: Layout, theme: Theme) -> None:
+        self.scene, self.layout, self.theme = scene, layout, theme
+        tags = [box.id for box in scene.boxes if box.column < 0 or box.kind == "parameter"]
+        self.states = {box.key for box in scene.boxes if box.kind == "state"}
+        self.rail = {name: rail_colour(theme, i) for i, name in enumerate(tags)}
+
+    def document(self, caption: Caption) -> str:
+        theme, layout = self.theme, self.layout
+        legend, legend_width = self._legend()
+        notes = [clean(note) for note in self.scene.notes]
+        top = MARGIN + (TITLE_TEXT * 1.5 if caption.shown_title else 0)
+        foot = top + layout.height + SMALL_TEXT * 1.4
+        widths = [text_width(caption.shown_title, TITLE_TEXT, bold=True), *(text_width(n, SMALL_TEXT) for n in notes)]
+        inner = max(layout.width, legend_width, *widths)
+        width, left = number(2 * MARGIN + inner), number(MARGIN + (inner - layout.width) / 2)
+        height = number(foot + (len(notes) + 1) * SMALL_TEXT * 1.6 + MARGIN / 2)
+        lines = [
+            '<?xml version="1.0" encoding="UTF-8"?>',
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+            f'role="img" aria-labelledby="title desc" class="tinygraph {theme.name}" '
+            f'font-family="{escape(FONT)}" font-size="{number(TEXT)}">',
+            f'<title id="title">{escape(caption.title)}</title>',
+            f'<desc id="desc">{escape(caption.description)}</desc>',
+            f'<rect class="background" width="{width}" height="{height}" fill="{theme.background}"/>',
+        ]
+        if caption.shown_title:
+            lines.append(
+                text(MARGIN, MARGIN + TITLE_TEXT, caption.shown_title, TITLE_TEXT, theme.text, "start", bold=True)
+            )
+        lines.append(f'<g class="drawing" transform="translate({left} {number(top)})">')
+        for body in (self._panels(), self._edges(), self._gradients(), self._dots(), self._nodes()):
+            lines.extend(body)
+        lines.append("</g>")
+        lines += [f'<g class="legend" transform="translate({number(MARGIN)} {number(foot)})">', *legend, "</g>"]
+        for i, note in enumerate(notes):
+            y = foot + (i + 1.25) * SMALL_TEXT * 1.6 + SMALL_TEXT / 3
+            lines.append(f'<g class="note">{text(MARGIN, y, note, SMALL_TEXT, theme.quiet, "start")}</g>')
+        lines.append("</svg>")
+        return "\n".join(lines) + "\n"
+
+    # Behind
+    def _panels(self) -> Iterable[str]:
+        theme = self.theme
+        for column, lane, r in self.layout.panels:
+            folded = self.scene.columns[column].hidden > 0
+            dash = ' stroke-dasharray="3 4"' if folded else ""
+            yield (
+                f'<rect class="panel" data-lane="{escape(clean(lane))}" {at(r)} rx="8" '
+                f'fill="{theme.background if folded else theme.lane}" stroke="{theme.lane_line}"{dash}/>'
+            )
+        for column, (x, y) in self.layout.headings:
+            yield text(x, y, self.scene.columns[column].title, HEADER_TEXT, theme.text, "middle", bold=True)
+        for name, (x, y) in self.layout.lane_names:
+            yield text(x, y + SMALL_TEXT / 3, clean(name), SMALL_TEXT, theme.quiet, "start", bold=True)
+
+    # Edges
+    def _edges(self) -> Iterable[str]:
+        sharp = self._sharp(self.layout.routes)
+        for route in self.layout.routes:
+            edge = self.scene.edges[route.edge]
+            source, target = self.scene.boxes[edge.source], self.scene.boxes[edge.target]
+            colour, dash, width, kind = self.theme.edge, "", 1.3, "local"
+            if source.column < 0:
+                (colour, dash), kind = self.rail[source.id], "use"
+            elif self._carried(source, target):
+                colour, width, kind = self.theme.carried, 2.0, "carried"
+            if edge.folded:
+                dash, kind = "5 3", f"{kind} folded"
+            step = next((f" {c}" for c in target.classes.split() if c.startswith("step-")), "")
+            yield (
+                f'<g id="{edge.id}" class="edge {kind}{step}" data-from="{source.id}" data-to="{target.id}">'
+                f'<path d="{path(route.points, sharp[route.net])}" fill="none" stroke="{colour}" '
+                f'stroke-width="{number(width)}"{dash_of(dash)}/>{arrow(route.points, colour)}</g>'
+            )
+
+    def _carried(self, source: Box, target: Box) -> bool:
+        """Whether an edge carries a state from one column to another."""
+        return source.column not in (-1, target.column) and target.key[0] != AFTER and source.key in self.states
+
+    def _gradients(self) -> Iterable[str]:
+        sharp = self._sharp(self.layout.gradients)
+        for route in self.layout.gradients:
+            edge = self.scene.edges[route.edge]
+            source, target = self.scene.boxes[edge.source], self.scene.boxes[edge.target]
+            colour, corners, back = self.theme.gradient, sharp[route.net], route.points[::-1]
+            joint = route.net == target.id  # dashes begin where edges of one net have a common end
+            way = path(back, corners) if joint else path(route.points, corners, reverse=True)
+            yield (
+                f'<g id="d{edge.id}" class="gradient" data-from="{target.id}" data-to="{source.id}">'
+                f'<path d="{way}" fill="none" stroke="{colour}" '
+                f'stroke-width="1.4"{dash_of("4 2.5")}/>{arrow(back, colour)}</g>'
+            )
+
+    def _sharp(self, routes: list[Route]) -> dict[str, frozenset[Point]]:
+        """The corners by net where edges part: they are drawn as corners, the others as bends."""
+        by_net: dict[str, list[list[Point]]] = {}
+        for route in routes:
+            by_net.setdefault(route.net, []).append(route.points)
+        return {net: frozenset(junctions(ways)) for net, ways in by_net.items()}
+
+    def _dots(self) -> Iterable[str]:
+        colours: dict[str, str] = {}
+        for route in self.layout.routes:
+            edge = self.scene.edges[route.edge]
+            source, target = self.scene.boxes[edge.source], self.scene.boxes[edge.target]
+            colour = self.rail[source.id][0] if source.column < 0 else self.theme.edge
+            if self._carried(source, target):
+                colour = self.theme.carried
+            colours[route.net] = colour
+        for net, points in self._sharp(self.layout.routes).items():
+            for x, y in sorted(points):
+                place = f'cx="{number(x)}" cy="{number(y)}" r="{number(DOT)}"'
+                yield f'<circle class="junction" {place} fill="{colours[net]}"/>'
+
+    # Nodes
+    def _nodes(self) -> Iterable[str]:
+        for box, r in zip(self.scene.boxes, self.layout.boxes, strict=True):
+            paint = self._paint(box.kind, box.id)
+            label = label_text(box.label, r.middle, paint, TAG_SCALE if box.column < 0 else 1.0)
+            yield (
+                f'<g id="{box.id}" class="node {escape(box.classes)}"><title>{escape(box.detail)}</title>'
+                f"{shape(box.kind, r, paint)}{label}</g>"
+            )
+
+    def _paint(self, kind: str, name: str) -> Paint:
+        if kind != "parameter":
+            return self.theme.paints[kind]
+        return Paint(self.rail[name][0], self.rail[name][0], self.theme.background, bold=True)
+
+    # Below
+    def _legend(self) -> tuple[list[str], float]:
+        """A sample of each kind that occurs, and the width of them all."""
+        kinds = [kind for kind in NAMES if any(box.kind == kind for box in self.scene.boxes)]
+        parts, x = [], 0.0
+        for kind in kinds:
+            colour = self.theme.quiet
+            paint = Paint(colour, colour, colour) if kind == "parameter" else self.theme.paints[kind]
+            parts.append(shape(kind, Rectangle(x, 0.0, 18.0, 11.0), paint))
+            parts.append(text(x + 23, 9.5, NAMES[kind], SMALL_TEXT, self.theme.quiet, "start"))
+            x += 23 + text_width(NAMES[kind], SMALL_TEXT) + 2 * BOX_PADDING
+        if self.layout.gradients:
+            line = f"M{number(x + 18)} 5.5H{number(x)}"
+            parts.append(f'<path d="{line}" stroke="{self.theme.gradient}" stroke-width="1.4"{dash_of("4 2.5")}/>')
+            parts.append(arrow([(x + 18, 5.5), (x, 5.5)], self.theme.gradient))
+            parts.append(text(x + 23, 9.5, "gradient", SMALL_TEXT, self.theme.quiet, "start"))
+            x += 23 + text_width("gradient", SMALL_TEXT)
+        return parts, x
