@@ -21,17 +21,16 @@ from typing import Any
 import numpy as np
 
 from ..errors import NonFiniteError, ShapeError, UnknownNameError, UsageError, ValueRangeError, nearest
+from ..graph.table import OPS
 from ..shapes import as_size
 from .products import Array, log_norms_from_last
 
 Exact = tuple[tuple[Fraction, ...], ...]
 
-# The largest slope of each nonlinearity: 1 - tanh^2 <= 1, and 1/4 - s(1 - s) = (1/2 - s)^2 >= 0.
+# The largest slope of each nonlinearity, from the table of operations.
 SLOPES: dict[str, Fraction] = {
-    "tanh": Fraction(1),
-    "sigmoid": Fraction(1, 4),
-    "relu": Fraction(1),
     "linear": Fraction(1),
+    **{op.name: op.limits.slope for op in OPS.values() if isinstance(op.limits.slope, Fraction) and op.limits.slope},
 }
 
 

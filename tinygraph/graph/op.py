@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from math import inf
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +74,15 @@ class Domain:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """What bounds are proved from: every entry of the value lies in [low, high], and |slope| is at most `slope`."""
+
+    low: float = -inf
+    high: float = inf
+    slope: Fraction | float = inf
+
+
+@dataclass(frozen=True)
 class Example:
     """Operand shapes (and attributes) that the tests try for a row that is not elementwise."""
 
@@ -107,7 +117,7 @@ class Op:
     leaf      an input, a parameter or a constant
     intern    an equal application made before is used again (its value has no place in time)
     text, latex  printed forms; the default is a call, name(operands, attributes)
-    domain    see Domain; examples: see Example
+    domain    see Domain; limits: see Limits; examples: see Example
     pitfall   what to do when the operation gives a value that is not finite
     """
 
@@ -128,6 +138,7 @@ class Op:
     text: Form | None = None
     latex: Form | None = None
     domain: Domain = Domain()
+    limits: Limits = Limits()
     examples: tuple[Example, ...] = ()
     pitfall: str = "look at the size of the operands"
 

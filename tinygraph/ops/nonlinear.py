@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from ..graph.op import Domain, Form, Op, define
+from fractions import Fraction
+from math import inf
+
+from ..graph.op import Domain, Form, Limits, Op, define
 from .arithmetic import elementwise
 
 tanh = define(
@@ -13,6 +16,7 @@ tanh = define(
     vjp=(lambda g, y, x: g * (1 - y * y),),
     words=(lambda y, x: 1 - y * y,),
     elementwise=True,
+    limits=Limits(-1, 1, Fraction(1)),
     latex=Form(r"\tanh({0})"),
 )
 sigmoid = define(
@@ -23,6 +27,7 @@ sigmoid = define(
     vjp=(lambda g, y, x: g * (y * (1 - y)),),
     words=(lambda y, x: y * (1 - y),),
     elementwise=True,
+    limits=Limits(0, 1, Fraction(1, 4)),  # 1/4 - y(1 - y) = (1/2 - y)^2
     latex=Form(r"\sigma({0})"),
 )
 relu = define(
@@ -33,6 +38,7 @@ relu = define(
     vjp=(lambda g, y, x: g * step(x),),
     words=(lambda y, x: x.mapped("step"),),
     elementwise=True,
+    limits=Limits(0, inf, Fraction(1)),
     latex=Form(r"\operatorname{{relu}}({0})"),
     domain=Domain(kinks=(0.0,)),
 )
@@ -43,6 +49,7 @@ step: Op = define(
     run=lambda xp, y, x: xp.step(x),
     vjp=(None,),
     elementwise=True,
+    limits=Limits(0, 1, Fraction(0)),
     latex=Form(r"\mathbf{{1}}[{0} > 0]"),
     domain=Domain(kinks=(0.0,)),
 )
@@ -54,6 +61,7 @@ exp = define(
     vjp=(lambda g, y, x: g * y,),
     words=(lambda y, x: y,),
     elementwise=True,
+    limits=Limits(low=0),
     latex=Form(r"\exp({0})"),
     pitfall="its operand is too large: tg.softmax, tg.logsumexp and tg.softplus stay finite",
 )
@@ -77,6 +85,7 @@ sqrt = define(
     vjp=(lambda g, y, x: g / (2 * y),),
     words=(lambda y, x: (2 * y) ** -1,),
     elementwise=True,
+    limits=Limits(low=0),
     latex=Form(r"\sqrt{{{0}}}"),
     domain=Domain(low=0.5, high=2.0),
     pitfall="its operand must not be negative, and its gradient at 0 is infinite",
@@ -89,6 +98,7 @@ softplus = define(
     vjp=(lambda g, y, x: g * sigmoid(x),),
     words=(lambda y, x: x.mapped("sigmoid"),),
     elementwise=True,
+    limits=Limits(0, inf, Fraction(1)),
     latex=Form(r"\operatorname{{softplus}}({0})"),
 )
 sin = define(
@@ -99,6 +109,7 @@ sin = define(
     vjp=(lambda g, y, x: g * cos(x),),
     words=(lambda y, x: x.mapped("cos"),),
     elementwise=True,
+    limits=Limits(-1, 1, Fraction(1)),
     latex=Form(r"\sin({0})"),
 )
 cos: Op = define(
@@ -109,5 +120,6 @@ cos: Op = define(
     vjp=(lambda g, y, x: -(g * sin(x)),),
     words=(lambda y, x: -x.mapped("sin"),),
     elementwise=True,
+    limits=Limits(-1, 1, Fraction(1)),
     latex=Form(r"\cos({0})"),
 )

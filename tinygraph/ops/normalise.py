@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import ShapeError
 from ..graph.letters import Ones, Words, compose, diagonal, letter, total
 from ..graph.node import Node
-from ..graph.op import Example, Form, define
+from ..graph.op import Example, Form, Limits, define
 from ..shapes import Shape, axes_of
 from .index import one_hot
 from .nonlinear import exp
@@ -49,6 +49,7 @@ softmax = define(
     run=lambda xp, y, x: xp.softmax(x, y.attrs["axis"]),
     vjp=(lambda g, y, x: y * (g - sum_entries(g * y, y.attrs["axis"], True)),),
     words=(_softmax_words,),
+    limits=Limits(0, 1),
     latex=Form(r"\operatorname{{softmax}}({0})"),
     examples=_EXAMPLES,
 )

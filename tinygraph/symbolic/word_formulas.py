@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from ..errors import UnknownNameError, nearest
 from ..graph.formula import Style, equations
-from ..graph.letters import Contraction, Diagonal, Letter, Matrix, Monomial, Ones, Selection, Word, Words
+from ..graph.letters import Atom, Contraction, Diagonal, Letter, Matrix, Ones, Selection, Word, Words
 from ..graph.node import Node
 from ..graph.op import ATOM
 from ..graph.table import OPS
@@ -29,14 +29,14 @@ def block_latex(step: StepWords, block: Block, *, expanded: bool = False) -> str
     if block not in step.compact:
         known = [f"{new}, {old}" for new, old in step.compact]
         raise UnknownNameError(f"the Jacobian has no block {block!r}", fix=nearest(", ".join(block), known))
-    names = _Names(step)
+    names = Names(step)
     new, old = step.net.series[block[0]].last, step.net.series[block[1]][0]
     words = (step.expanded if expanded else step.compact)[block]
     left = rf"\frac{{\partial {names.of(new)}}}{{\partial {names.of(old)}}}"
     return f"{left} = {_sum(words, names)}"
 
 
-class _Names:
+class Names:
     """The symbols of a step's nodes: a label, that of the state a node becomes, or else its formula."""
 
     def __init__(self, step: StepWords) -> None:
@@ -67,8 +67,39 @@ class _Names:
                     rest.append(arg)
         return equations([inside[i] for i in sorted(inside)], self.style)[-1].right
 
+    def letter(self, one: Letter) -> str:
+        """One letter of a word."""
+        match one:
+            case Diagonal(factors):
+                product = r" \odot ".join(self.atom(atom, exponent) for atom, exponent in factors)
+                scalar = all(atom.node.shape == () for atom, _ in factors)
+                return product if scalar else rf"\operatorname{{diag}}({product})"
+            case Matrix(node, transposed):
+                return self.of(node) + (r"^{\top}" if transposed else "")
+            case Ones(rows, _):
+                return r"\mathbf{1}" if rows != 1 else r"\mathbf{1}^{\top}"
+            case Selection(indices, _, transposed):
+                several = len(indices) > 1
+                shown = f"{indices[0]}:{indices[-1] + 1}" if several else ",".join(map(str, indices))
+                return f"E_{{[{shown}]}}" + (r"^{\top}" if transposed else "")
+            case Contraction(tensor, vector, _):
+                return rf"\langle {self.of(tensor)}, {self.of(vector)} \rangle"
 
-def _sum(words: Words, names: _Names) -> str:
+    def atom(self, atom: Atom, exponent: int) -> str:
+        """A factor of a diagonal."""
+        text = self.of(atom.node)
+        if atom.how.startswith(SLOPE):
+            text = _primed(text) if len(atom.node.args) == 1 else rf"\partial_{{{int(atom.how[1:]) + 1}}} {text}"
+        elif atom.how:
+            form = OPS[atom.how].latex
+            text = form.write(atom.node, [text]) if form else rf"\operatorname{{{atom.how}}}({text})"
+        if exponent == 1:
+            return text
+        plain = "'" not in text and "^" not in text and "(" not in text
+        return f"{text}^{{{exponent}}}" if plain else rf"\left({text}\right)^{{{exponent}}}"
+
+
+def _sum(words: Words, names: Names) -> str:
     if not words:
         return "0"
     text = ""
@@ -78,47 +109,17 @@ def _sum(words: Words, names: _Names) -> str:
     return text
 
 
-def _term(word: Word, coefficient: int | Fraction, names: _Names) -> str:
-    letters = [_letter(one, names) for one in word]
+def _term(word: Word, coefficient: int | Fraction, names: Names) -> str:
+    letters = [names.letter(one) for one in word]
     if coefficient == 1:
         return r" \, ".join(letters) or "I"
-    ratio = Fraction(coefficient)
-    number = str(ratio) if ratio.denominator == 1 else rf"\tfrac{{{ratio.numerator}}}{{{ratio.denominator}}}"
-    return r" \, ".join([number, *(letters or ["I"])])
+    return r" \, ".join([number_latex(coefficient), *(letters or ["I"])])
 
 
-def _letter(one: Letter, names: _Names) -> str:
-    match one:
-        case Diagonal(factors):
-            product = _product(factors, names)
-            scalar = all(atom.node.shape == () for atom, _ in factors)
-            return product if scalar else rf"\operatorname{{diag}}({product})"
-        case Matrix(node, transposed):
-            return names.of(node) + (r"^{\top}" if transposed else "")
-        case Ones(rows, _):
-            return r"\mathbf{1}" if rows != 1 else r"\mathbf{1}^{\top}"
-        case Selection(indices, _, transposed):
-            several = len(indices) > 1
-            shown = f"{indices[0]}:{indices[-1] + 1}" if several else ",".join(map(str, indices))
-            return f"E_{{[{shown}]}}" + (r"^{\top}" if transposed else "")
-        case Contraction(tensor, vector, _):
-            return rf"\langle {names.of(tensor)}, {names.of(vector)} \rangle"
-
-
-def _product(factors: Monomial, names: _Names) -> str:
-    shown = []
-    for atom, exponent in factors:
-        text = names.of(atom.node)
-        if atom.how.startswith(SLOPE):
-            text = _primed(text) if len(atom.node.args) == 1 else rf"\partial_{{{int(atom.how[1:]) + 1}}} {text}"
-        elif atom.how:
-            form = OPS[atom.how].latex
-            text = form.write(atom.node, [text]) if form else rf"\operatorname{{{atom.how}}}({text})"
-        if exponent != 1:
-            plain = "'" not in text and "^" not in text and "(" not in text
-            text = f"{text}^{{{exponent}}}" if plain else rf"\left({text}\right)^{{{exponent}}}"
-        shown.append(text)
-    return r" \odot ".join(shown)
+def number_latex(number: int | Fraction) -> str:
+    """A whole number, or a ratio as a small fraction."""
+    ratio = Fraction(number)
+    return str(ratio) if ratio.denominator == 1 else rf"\tfrac{{{ratio.numerator}}}{{{ratio.denominator}}}"
 
 
 def _primed(text: str) -> str:

@@ -249,16 +249,17 @@ def act(words: Words, values: Mapping[int, Any], xp: Any, right: Any, rows: int)
     for word, coefficient in words.items():
         product = right
         for one in reversed(word):
-            product = _times(one, product, values, xp)
+            product = apply_letter(one, product, values, xp)
         result = result + product * xp.full((), coefficient, "real")
     return result
 
 
-def _times(one: Letter, right: Any, values: Mapping[int, Any], xp: Any) -> Any:
+def apply_letter(one: Letter, right: Any, values: Mapping[int, Any], xp: Any) -> Any:
+    """One letter times the matrix `right`."""
     match one:
         case Diagonal(factors):
             for atom, exponent in factors:
-                value = _atom_value(atom, values, xp)
+                value = atom_value(atom, values, xp)
                 right = np.asarray(_powered(value, exponent, xp))[..., None] * right
             return right
         case Matrix(node, transposed):
@@ -273,7 +274,8 @@ def _times(one: Letter, right: Any, values: Mapping[int, Any], xp: Any) -> Any:
             return np.sum(values[tensor.id] * by, axis=axis).reshape(-1, right.shape[0]) @ right
 
 
-def _atom_value(atom: Atom, values: Mapping[int, Any], xp: Any) -> Any:
+def atom_value(atom: Atom, values: Mapping[int, Any], xp: Any) -> Any:
+    """The entries that an atom puts on a diagonal."""
     value = values[atom.node.id]
     if not atom.how:
         return xp.real(value) if atom.node.kind != "real" else value
@@ -283,7 +285,7 @@ def _atom_value(atom: Atom, values: Mapping[int, Any], xp: Any) -> Any:
     for term, coefficient in slope(atom.node, int(atom.how[1:])).terms.items():
         product = xp.full((), coefficient, "real")
         for inner, exponent in term:
-            product = xp.multiply(product, _powered(_atom_value(inner, values, xp), exponent, xp))
+            product = xp.multiply(product, _powered(atom_value(inner, values, xp), exponent, xp))
         result = xp.add(result, product)
     return result
 
