@@ -42,6 +42,7 @@ class Done:
 
 
 Command = Callable[..., Done]
+COMMANDS = ("demo", "cells", "draw", "card", "verify", "flow", "train", "sample")
 
 
 # Running commands
@@ -256,7 +257,7 @@ def test_cells_as_json(command, tmp_path):
     done = command("cells", "--json", cwd=tmp_path)
     records = {record["name"]: record for record in json.loads(done.out)}
     assert list(records) == list(models.CELLS)
-    fields = {"name", "summary", "inputs", "states", "parameters", "equations", "reference"}
+    fields = {"name", "summary", "inputs", "states", "parameters", "parameter_count", "equations", "reference"}
     for name, cell in models.CELLS.items():
         record = records[name]
         assert set(record) == fields
@@ -279,8 +280,8 @@ def test_without_a_command_and_with_help(forks, tmp_path):
     for words in ((), ("--help",), ("-h",)):
         done = forks(*words, cwd=tmp_path)
         assert done.status == 0
-        assert all(name in done.out for name in ("demo", "cells", "draw", "train", "sample"))
-    for name in ("demo", "cells", "draw", "train", "sample"):
+        assert all(name in done.out for name in COMMANDS)
+    for name in COMMANDS:
         assert forks(name, "--help", cwd=tmp_path).status == 0
 
 
@@ -292,6 +293,51 @@ def test_draw_writes_an_svg(options, command, tmp_path):
     assert (done.status, done.err) == (0, "")
     assert "net.svg" in done.out
     assert ET.parse(tmp_path / "net.svg").getroot().tag.endswith("svg")
+
+
+# What is verified and measured
+def test_verify_one_cell(command, tmp_path):
+    done = command("verify", "elman", "gru", cwd=tmp_path)
+    assert (done.status, done.err) == (0, "")
+    assert all(text in done.out for text in ("elman: verified", "gru: verified", "2 cells in", "all verified"))
+
+
+def test_verify_as_json(forks, tmp_path):
+    reports = json.loads(forks("verify", "elman", "--json", cwd=tmp_path).out)
+    assert [(report["cell"], report["ok"]) for report in reports] == [("elman", True)]
+
+
+def test_a_wrong_cell_fails_the_command(monkeypatch, capsys):
+    """Exit status 1, and its name is told."""
+    from tinygraph import cli
+    from tinygraph.flow.verification import Row
+
+    row = Row("adjoint = differences", "n = 4", applies=True, agrees=False, error=1.0, seconds=0.0)
+    monkeypatch.setattr("tinygraph.commands.gradients.verify_cell", lambda cell: tg.Report(cell.name, (row,), "", {}))
+    monkeypatch.setattr(sys, "argv", ["tinygraph", "verify", "elman"])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 1
+    assert "not verified: elman" in capsys.readouterr().out
+
+
+def test_flow(command, tmp_path):
+    done = command("flow", "lstm", "-T", "6", "--size", "3", "--gain", "1.5", "-o", "flow.svg", cwd=tmp_path)
+    assert (done.status, done.err) == (0, "")
+    assert "gain 1.5" in done.out
+    assert ET.parse(tmp_path / "flow.svg").getroot().tag.endswith("svg")
+
+
+def test_flow_as_json(forks, tmp_path):
+    told = json.loads(forks("flow", "gru", "-T", "6", "--size", "3", "--json", cwd=tmp_path).out)
+    assert (told["cell"], told["steps"], len(told["log10_norms"]["h"])) == ("gru", 6, 6)
+
+
+def test_card(command, tmp_path):
+    assert command("card", "elman", cwd=tmp_path).out.startswith("# elman")
+    done = command("card", "elman", "-o", "elman.html", cwd=tmp_path)
+    assert (done.status, done.out, done.err) == (0, "elman.html\n", "")
+    assert (tmp_path / "elman.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
 
 
 def test_demo_runs_to_its_end(tmp_path):
@@ -397,6 +443,17 @@ ERRORS: dict[str, tuple[list[str], str]] = {
     "a picture in no folder": (["draw", "gru", "-o", "none/net.svg"], "none/net.svg"),
     "a picture in a file": (["draw", "gru", "-o", "first.txt/net.svg"], "first.txt/net.svg"),
     "a picture on a folder": (["draw", "gru", "-o", "folder"], "folder"),
+    "nothing to verify": (["verify"], "names of cells, or --all"),
+    "one and all to verify": (["verify", "gru", "--all"], "names of cells, or --all"),
+    "a wrong cell to verify": (["verify", "elmann"], "'elmann'; did you mean 'elman'"),
+    "a flow of no steps": (["flow", "gru", "--steps", "0"], "--steps"),
+    "a flow of no units": (["flow", "gru", "--size", "0"], "--size"),
+    "an endless gain": (["flow", "gru", "--gain", "inf"], "gain .*inf"),
+    "a chart of another sort": (["flow", "gru", "-T", "2", "-o", "flow.gif"], "flow.gif.*svg or .png"),
+    "a chart in no folder": (["flow", "gru", "-T", "2", "-o", "none/flow.svg"], "none/flow.svg"),
+    "a card of another sort": (["card", "elman", "-o", "elman.pdf"], "elman.pdf.*md or .html"),
+    "a card in no folder": (["card", "elman", "-o", "none/elman.md"], "no such folder"),
+    "a card of no cell": (["card", "gur"], "'gur'; did you mean 'gru'"),
     "a demo in a file": (["demo", "--out", "first.txt"], "first.txt"),
     "a demo of no updates": (["demo", "--updates", "0"], "--updates"),
     "an unknown command": (["trian"], "'trian'.*train"),

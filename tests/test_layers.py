@@ -20,7 +20,7 @@ FOLDERS = {"tinygraph": "tinygraph", "models": "tinygraph.models", "viz": "tinyg
 
 # The first prefix that fits says where a module stands.
 LAYERS: tuple[tuple[int, tuple[str, ...]], ...] = (
-    (0, ("errors", "shapes", "nest", "dims", "files")),
+    (0, ("errors", "shapes", "nest", "dims", "files", "tables")),
     (1, ("graph",)),
     (2, ("ops",)),
     (3, ("cells", "given", "unrolling", "differentiate", "initialisers", "saving")),
@@ -28,7 +28,7 @@ LAYERS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (5, ("execute", "symbolic")),
     (6, ("flow", "__init__")),
     (7, ("models", "viz")),
-    (8, ("cli", "demo", "progress", "__main__")),
+    (8, ("cli", "commands", "card", "demo", "progress", "__main__")),
 )
 APART = {"models": "viz", "viz": "models"}  # one layer, but neither knows the other
 
@@ -39,6 +39,9 @@ LATE = {
     ("tinygraph.flow.comparisons", "tinygraph.symbolic.elementwise"): "brings SymPy, 0.2 s",
     ("tinygraph.flow.bounds", "mpmath"): "takes 0.1 s, and few need it",
     ("tinygraph.flow.step_jacobians", "sympy"): "takes 0.2 s",
+    ("tinygraph.card", "latex2mathml.converter"): "takes 0.1 s, and only HTML needs it",
+    ("tinygraph.viz.flow_chart", "matplotlib"): "takes 0.3 s",
+    ("tinygraph.viz.flow_chart", "matplotlib.figure"): "takes 0.3 s",
 }
 
 

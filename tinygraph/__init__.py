@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from .flow.by_hand import walk
     from .flow.paths import Ledger, count_paths, path_ledger
     from .flow.per_use import Contributions, contributions
+    from .flow.summary import GradientFlow, gradient_flow
     from .flow.truncation_bias import Bias, Randomised, bias_of_truncation, draw_flow, randomise
     from .flow.verification import Report, verify
+    from .flow.word_bounds import StepBound, step_bound
 
 __version__ = "0.1.0"
 
@@ -38,6 +40,7 @@ __all__ = [
     "Cell",
     "Context",
     "Contributions",
+    "GradientFlow",
     "Graph",
     "Input",
     "Ledger",
@@ -47,6 +50,7 @@ __all__ = [
     "Randomised",
     "Report",
     "State",
+    "StepBound",
     "Steps",
     "Truncated",
     "Unrolled",
@@ -58,6 +62,7 @@ __all__ = [
     "errors",
     "evaluate",
     "grad",
+    "gradient_flow",
     "hvp",
     "initialise",
     "jacobian",
@@ -68,6 +73,7 @@ __all__ = [
     "path_ledger",
     "randomise",
     "save",
+    "step_bound",
     "truncate",
     "unroll",
     "validate",
@@ -85,6 +91,8 @@ _LATE = {
     "path_ledger": ".flow.paths",
     "Contributions": ".flow.per_use",
     "contributions": ".flow.per_use",
+    "GradientFlow": ".flow.summary",
+    "gradient_flow": ".flow.summary",
     "Bias": ".flow.truncation_bias",
     "Randomised": ".flow.truncation_bias",
     "bias_of_truncation": ".flow.truncation_bias",
@@ -92,6 +100,8 @@ _LATE = {
     "randomise": ".flow.truncation_bias",
     "Report": ".flow.verification",
     "verify": ".flow.verification",
+    "StepBound": ".flow.word_bounds",
+    "step_bound": ".flow.word_bounds",
 }
 
 

@@ -7,5 +7,6 @@ measures.
 """
 
 from .drawing import Drawing, draw
+from .flow_chart import Chart, chart
 
-__all__ = ["Drawing", "draw"]
+__all__ = ["Chart", "Drawing", "chart", "draw"]
