@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .flow.per_use import Contributions, contributions
     from .flow.truncation_bias import Bias, Randomised, bias_of_truncation, draw_flow, randomise
     from .flow.verification import Report, verify
+    from .rolling import Rolled, roll
 
 __version__ = "0.1.0"
 
@@ -46,6 +47,7 @@ __all__ = [
     "Param",
     "Randomised",
     "Report",
+    "Rolled",
     "State",
     "Steps",
     "Truncated",
@@ -67,6 +69,7 @@ __all__ = [
     "load",
     "path_ledger",
     "randomise",
+    "roll",
     "save",
     "truncate",
     "unroll",
@@ -77,7 +80,7 @@ __all__ = [
 ]
 
 
-# The flow layer is loaded when it is first asked for: `import tinygraph` stays quick.
+# These are loaded when they are first asked for: `import tinygraph` stays quick.
 _LATE = {
     "walk": ".flow.by_hand",
     "Ledger": ".flow.paths",
@@ -92,6 +95,8 @@ _LATE = {
     "randomise": ".flow.truncation_bias",
     "Report": ".flow.verification",
     "verify": ".flow.verification",
+    "Rolled": ".rolling",
+    "roll": ".rolling",
 }
 
 
