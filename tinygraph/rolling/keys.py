@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..graph.node import Node
+from ..graph.op import Op
 
 Args = Sequence[tuple[int, ...]]  # the operands of each node, by their places in the list of nodes
 
@@ -23,9 +24,9 @@ FREE = -1  # an operand that is no weight
 class Keys:
     """The key of each node as a number, and which of them read weights.
 
-    `strong` holds the keys of products with a weight, and of sums with one (a bias): what has such a key
-    plays one part in the net. `weak` holds those of other elementwise operations with a weight: c * p in an
-    equation and g * p in its gradient have one key.
+    `strong` holds the keys of products with a matrix and of sums with a parameter (a bias): what has such a key
+    plays one part in the net. `weak` holds those of other operations with a parameter: c * p in an equation and
+    g * p in its gradient have one key.
     """
 
     of: list[int]
@@ -50,8 +51,11 @@ def keys_of(nodes: Sequence[Node], args: Args) -> Keys:
             attrs = tuple(sorted(node.attrs.items())) if node.attrs else ()
             key = numbers.setdefault((op.name, attrs, node.shape, node.batched, node.kind, read), len(numbers))
             fixed = not node.batched and len(node.shape) > 1 and op.name != "matmul" and FREE not in read
-            if any(w != FREE and _is_weight(nodes[i]) for i, w in zip(operands, read, strict=True)):
-                (weak if op.elementwise and op.name != "add" else strong).add(key)
+            weights = [nodes[i] for i, w in zip(operands, read, strict=True) if w != FREE]
+            if any(_tells(weight, op) for weight in weights):
+                strong.add(key)
+            elif any(weight.op.name == "parameter" for weight in weights):
+                weak.add(key)
         keys.append(key)
         weight.append(key if fixed else FREE)
     return Keys(keys, frozenset(strong), frozenset(weak))
@@ -68,6 +72,11 @@ def _leaf(node: Node) -> Hashable:
     return (*common, type(value), value)
 
 
-def _is_weight(node: Node) -> bool:
-    """Numbers and constant vectors, such as the 1 of 1 - z, stand anywhere and tell nothing."""
-    return node.op.name == "parameter" or node.ndim > 1
+def _tells(weight: Node, op: Op) -> bool:
+    """Whether an operation with this weight has one part in the net.
+
+    A vector may be a learned initial state, whose outer products are in the gradients of all gates.
+    """
+    if op.name == "add":
+        return weight.op.name == "parameter"
+    return weight.ndim > 1 and not op.elementwise

@@ -14,6 +14,10 @@ from dataclasses import dataclass
 
 from .keys import Args
 
+PERIODS = (2, 3, 4)  # of what alternates, such as a cell that is applied twice a step
+
+Progression = tuple[range, int, int]  # the k of a run, its first value, and by how much the value grows
+
 
 @dataclass(frozen=True, slots=True)
 class Read:
@@ -42,18 +46,28 @@ def reads_of(members: Sequence[int], of: Sequence[int], place: Sequence[int], ar
             arg = args[i][slot]
             read.setdefault(of[arg], []).append((k, place[arg]))
         for source, pairs in read.items():
-            for which, start, stride in progressions(pairs):
+            for which, start, stride in regular(pairs):
                 rows.setdefault((source, which, stride), []).append((slot, start))
     found = [
         Read(source, slots, which, start, stride, by_slot)
         for (source, which, stride), pairs in rows.items()
-        for slots, start, by_slot in progressions(pairs)
+        for slots, start, by_slot in regular(pairs)
     ]
     return tuple(sorted(found, key=lambda read: (read.slots[0], read.members[0])))
 
 
-def progressions(pairs: Sequence[tuple[int, int]]) -> Iterator[tuple[range, int, int]]:
-    """Pairs (k, value), k ascending, as runs in which both grow steadily: (range of k, first value, stride).
+def regular(pairs: Sequence[tuple[int, int]]) -> list[Progression]:
+    """The progressions of all pairs, or of every second, third or fourth one if these are fewer."""
+    best = list(progressions(pairs))
+    for period in PERIODS:
+        if len(best) > 2 * period:
+            found = [run for phase in range(period) for run in progressions(pairs[phase::period])]
+            best = min(best, found, key=len)
+    return best
+
+
+def progressions(pairs: Sequence[tuple[int, int]]) -> Iterator[Progression]:
+    """Pairs (k, value), k ascending, as runs in which both grow steadily.
 
     A run of two that goes on otherwise gives up its first pair, unless it moves in step or stands still.
     """
@@ -74,7 +88,7 @@ def progressions(pairs: Sequence[tuple[int, int]]) -> Iterator[tuple[range, int,
         yield _progression(run)
 
 
-def _progression(run: Sequence[tuple[int, int]]) -> tuple[range, int, int]:
+def _progression(run: Sequence[tuple[int, int]]) -> Progression:
     (k, value), (last, _) = run[0], run[-1]
     if len(run) == 1:
         return range(k, k + 1), value, 0

@@ -4,6 +4,7 @@ Unification can unite too much. With members a1 -> b1 and b2 -> a2 of classes A 
 other in a circle, though no node is ever reached from its own class. And a class that holds a step of the
 forward sweep and one of the backward sweep ties the two into one cycle. So in every cycle
 
+  - if no path goes round it more than twice, each class is split by how often it has gone round,
   - a class of which no member reaches another is split by which operands are read from the cycle at all,
   - any other class by which of several classes of the cycle are read in one slot,
 
@@ -21,6 +22,7 @@ from .keys import Args
 
 OUTSIDE = -1  # what is read from outside the cycle
 ROUNDS = 12  # each splits at least one class; the nets met take one or two
+SHORT = 3  # rounds of a cycle that are unrolled, where this makes no class smaller than two on average
 LARGEST = 512  # classes in a cycle: a larger one is left as it is, since the search for paths takes a bit for each
 
 
@@ -58,6 +60,8 @@ def edges(nodes: Sequence[int], of: Mapping[int, int], args: Args) -> dict[int, 
 
 def _split(nodes: Sequence[int], of: list[int], args: Args) -> bool:
     """Split the classes of one cycle where that takes their parts off the cycle, or onto two. Whether any was split."""
+    if _split_by_rounds(nodes, of, args):
+        return True
     inside = set(nodes)
     read = {i: tuple([of[arg] if arg in inside else OUTSIDE for arg in args[i]]) for i in nodes}
     sequential = _sequential(nodes, of, read, args)
@@ -71,13 +75,36 @@ def _split(nodes: Sequence[int], of: list[int], args: Args) -> bool:
     new = []
     for i in nodes:
         home, own = where[part[i]], homes[of[i]]
-        if own[home] == 1 and of[i] in sequential:  # one boundary step is not worth a class
-            home = own.most_common(1)[0][0]
+        main, size = own.most_common(1)[0]
+        if own[home] == 1 < size and of[i] in sequential:  # one boundary step is not worth a class
+            home = main
         new.append(first.setdefault((of[i], home), i))
     changed = any(of[i] != name for i, name in zip(nodes, new, strict=True))
     for i, name in zip(nodes, new, strict=True):
         of[i] = name
     return changed
+
+
+def _split_by_rounds(nodes: Sequence[int], of: list[int], args: Args) -> bool:
+    """Split all classes of a cycle that is short, seen from its nodes, by how often it was gone round. Whether it is.
+
+    So is a net that reads its last output at every second step, and the target in between.
+    """
+    order = {name: n for n, name in enumerate(dict.fromkeys(of[i] for i in nodes))}
+    size = Counter(of[i] for i in nodes)
+    rounds: dict[int, int] = {}
+    for i in nodes:
+        own = order[of[i]]
+        rounds[i] = max((rounds[a] + (order[of[a]] >= own) for a in args[i] if a in rounds), default=0)
+        if rounds[i] >= SHORT:
+            return False
+    if 2 * (1 + max(rounds.values())) > max(size.values()):
+        return False
+    first: dict[tuple[int, int], int] = {}
+    new = [first.setdefault((of[i], rounds[i]), i) for i in nodes]
+    for i, name in zip(nodes, new, strict=True):
+        of[i] = name
+    return True
 
 
 def _parts(

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +21,8 @@ from ..nest import map_nest
 from ..passes.rebuilding import move_leaf
 from .reads import Read
 from .text import class_names, write_rolled
+
+REGULAR = 4  # patterns of one slot that may have delays
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,12 +103,17 @@ class Rolled:
         return reader.first + read.members[0] - source.first - read.start
 
     def delays(self, cycle: Sequence[int]) -> dict[int, tuple[int, ...]]:
-        """By class of a cycle that is read across steps: the delays, ascending. An LSTM's h and c have (1,) each."""
+        """By class of a cycle that is read across steps: the delays, ascending. An LSTM's h and c have (1,) each.
+
+        Where a slot is read in many patterns, as in a tree, there is no delay.
+        """
         found: dict[int, set[int]] = {}
         for number in cycle:
-            for read in self.late(self.classes[number]):
+            late = self.late(self.classes[number])
+            patterns = Counter(read.slots for read in late)
+            for read in late:
                 delay = self.delay(self.classes[number], read)
-                if delay:
+                if delay and patterns[read.slots] <= REGULAR:
                     found.setdefault(read.source, set()).add(delay)
         return {number: tuple(sorted(found[number])) for number in sorted(found)}
 

@@ -91,7 +91,7 @@ def unify(nodes: Sequence[Node], args: Args, keys: Keys) -> list[int]:
     for _ in range(ROUNDS):
         if _unite_congruent(unifier):
             continue
-        guesses = (_unite_terms, _unite_weak, _unite_parallel, _unite_lookalikes)
+        guesses = (_unite_terms, _unite_parallel, _unite_weak, _unite_lookalikes)
         if not any(guess(unifier, keys) for guess in guesses):
             break
     return [unifier.find(i) for i in range(len(nodes))]
@@ -144,7 +144,9 @@ def _unite_terms(unifier: Unifier, keys: Keys) -> bool:
 
 
 def _unite_weak(unifier: Unifier, keys: Keys) -> bool:
-    """u * h_1, u * h_2, ...: the same elementwise operation with the same weight."""
+    """u * h_1, u * h_2, ...: the same elementwise operation with the same weight, if no product says more."""
+    if keys.strong:
+        return False
     groups: dict[int, list[int]] = {}
     for i, key in enumerate(keys.of):
         if key in keys.weak:
