@@ -13,6 +13,42 @@ from itertools import pairwise
 
 from .keys import Args
 
+PARTS = 4  # into which one class may be split
+
+
+def separated(ordered: Sequence[list[int]], of: Sequence[int], args: Args) -> list[int]:
+    """A name for the class of each node, where those are split in which two members read one node.
+
+    outer(d_t, h_{t-1}), outer(d_t, h_{t-2}): of one class, but of two parts, each in step with d and h.
+    """
+    place = {i: k for members in ordered if len(members) > 1 for k, i in enumerate(members)}
+    names = list(of)
+    for members in ordered:
+        for part in _in_step(members, of, args, place)[1:]:
+            for i in part:
+                names[i] = -1 - part[0]  # no class has that one
+    return names
+
+
+def _in_step(members: list[int], of: Sequence[int], args: Args, place: Mapping[int, int]) -> list[list[int]]:
+    """The members by the distances between their operands, if these are a few and each holds for several members."""
+    slots = range(len(args[members[0]]))
+    if len(members) == 1 or all(_differ(members, slot, args, place) for slot in slots):
+        return [members]
+    parts: dict[tuple[tuple[int, int], ...], list[int]] = {}
+    for i in members:
+        operands = [arg for arg in args[i] if arg in place]
+        parts.setdefault(tuple([(of[arg], place[arg] - place[operands[0]]) for arg in operands]), []).append(i)
+    found = list(parts.values())
+    steady = len(found) <= PARTS and min(map(len, found)) > 1
+    return found if steady and all(_differ(part, slot, args, place) for part in found for slot in slots) else [members]
+
+
+def _differ(members: Sequence[int], slot: int, args: Args, place: Mapping[int, int]) -> bool:
+    """Whether no two members read one node in this slot, or it is one of no class, such as a weight."""
+    read = [args[i][slot] for i in members if args[i][slot] in place]
+    return len(set(read)) == len(read)
+
 
 class Offsets:
     """A whole number for each class, known up to one more number for each group of classes that are tied together."""

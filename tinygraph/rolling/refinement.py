@@ -5,11 +5,11 @@ other in a circle, though no node is ever reached from its own class. And a clas
 forward sweep and one of the backward sweep ties the two into one cycle. So in every cycle
 
   - if no path goes round it more than twice, each class is split by how often it has gone round,
-  - a class of which no member reaches another is split by which operands are read from the cycle at all,
-  - any other class by which of several classes of the cycle are read in one slot,
+  - if there is a class of which no member reaches another, each class is split by what comes after it,
+  - and a class that reads several classes of the cycle in one slot is split by which one it reads
 
-and those parts that then still are on one cycle are put together again. (To read from outside the cycle is no
-second part where members do reach each other: that is the first step, which reads the initial state.)
+where that takes the parts off the cycle, or onto two. To read from outside the cycle makes no part of its own:
+that is the first step, which reads the initial state.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from collections.abc import Collection, Mapping, Sequence
 from .condensation import components, is_cycle
 from .keys import Args
 
-OUTSIDE = -1  # what is read from outside the cycle
 ROUNDS = 12  # each splits at least one class; the nets met take one or two
 SHORT = 3  # rounds of a cycle that are unrolled, where this makes no class smaller than two on average
 LARGEST = 512  # classes in a cycle: a larger one is left as it is, since the search for paths takes a bit for each
@@ -62,27 +61,42 @@ def _split(nodes: Sequence[int], of: list[int], args: Args) -> bool:
     """Split the classes of one cycle where that takes their parts off the cycle, or onto two. Whether any was split."""
     if _split_by_rounds(nodes, of, args):
         return True
-    inside = set(nodes)
-    read = {i: tuple([of[arg] if arg in inside else OUTSIDE for arg in args[i]]) for i in nodes}
-    sequential = _sequential(nodes, of, read, args)
-    part = _parts(nodes, of, read, sequential)
+    above, _ = _above(nodes, of, args)
+    name = _early_apart(nodes, of, above)
+    above, bit = _above(nodes, name, args)
+    sequential = {name[i] for i in nodes if above[i] & bit[name[i]]}
+    members = Counter(name.values())
+    cuts = sum(bit[n] for n in bit if n not in sequential and members[n] > 1)
+    side = {i: (name[i], above[i] & cuts) for i in nodes}
+    part = _parts(nodes, side, args, sequential)
     sources = edges(nodes, part, args)
     where = {p: n for n, component in enumerate(components(sources)) for p in component}
-    homes: dict[int, Counter[int]] = {}  # the components of each class, with the number of its members there
+    homes: dict[tuple[int, int], Counter[int]] = {}  # the components of each side, with the number of members there
     for i in nodes:
-        homes.setdefault(of[i], Counter())[where[part[i]]] += 1
+        homes.setdefault(side[i], Counter())[where[part[i]]] += 1
     first: dict[tuple[int, int], int] = {}
     new = []
     for i in nodes:
-        home, own = where[part[i]], homes[of[i]]
+        home, own = where[part[i]], homes[side[i]]
         main, size = own.most_common(1)[0]
-        if own[home] == 1 < size and of[i] in sequential:  # one boundary step is not worth a class
+        if own[home] == 1 < size and name[i] in sequential:  # one boundary step is not worth a class
             home = main
-        new.append(first.setdefault((of[i], home), i))
-    changed = any(of[i] != name for i, name in zip(nodes, new, strict=True))
-    for i, name in zip(nodes, new, strict=True):
-        of[i] = name
+        new.append(first.setdefault((name[i], home), i))
+    changed = any(of[i] != n for i, n in zip(nodes, new, strict=True))
+    for i, n in zip(nodes, new, strict=True):
+        of[i] = n
     return changed
+
+
+def _early_apart(nodes: Sequence[int], of: Sequence[int], above: Mapping[int, int]) -> dict[int, int]:
+    """New names for the classes, with another for members that nothing of the cycle comes before, if these are many.
+
+    So is W @ x of the first of two layers with the same weights; the first step of a net is not.
+    """
+    members = Counter(of[i] for i in nodes)
+    early = Counter(of[i] for i in nodes if not above[i])
+    apart = {n for n, count in early.items() if 1 < count < members[n] <= 3 * count}
+    return {i: 2 * of[i] + (of[i] in apart and not above[i]) for i in nodes}
 
 
 def _split_by_rounds(nodes: Sequence[int], of: list[int], args: Args) -> bool:
@@ -108,42 +122,45 @@ def _split_by_rounds(nodes: Sequence[int], of: list[int], args: Args) -> bool:
 
 
 def _parts(
-    nodes: Sequence[int], of: Sequence[int], read: Mapping[int, tuple[int, ...]], sequential: Collection[int]
+    nodes: Sequence[int], side: Mapping[int, tuple[int, int]], args: Args, sequential: Collection[int]
 ) -> dict[int, int]:
-    """The parts that the classes of one cycle might play, tentatively: a number for each node."""
+    """The parts that the classes of one cycle might play, tentatively: a number for each node.
+
+    Members of a class on two sides of a cut are two parts; those that read different classes of the cycle in
+    one slot are, too. What reads from outside goes with the most.
+    """
     usual: dict[tuple[int, int], Counter[int]] = {}  # of a class and slot: what of the cycle is read there
     for i in nodes:
-        if of[i] in sequential:
-            for slot, source in enumerate(read[i]):
-                if source != OUTSIDE:
-                    usual.setdefault((of[i], slot), Counter())[source] += 1
-    fill = {place: counts.most_common(1)[0][0] for place, counts in usual.items()}
+        if side[i][0] in sequential:
+            for slot, arg in enumerate(args[i]):
+                if arg in side:
+                    usual.setdefault((side[i][0], slot), Counter())[side[arg][0]] += 1
+    several = {place: counts.most_common(1)[0][0] for place, counts in usual.items() if len(counts) > 1}
     numbers: dict[tuple[int, ...], int] = {}
     parts = {}
     for i in nodes:
-        classes = read[i]
-        if of[i] in sequential:
-            pairs = enumerate(classes)
-            classes = tuple([fill.get((of[i], slot), OUTSIDE) if c == OUTSIDE else c for slot, c in pairs])
-        parts[i] = numbers.setdefault((of[i], *classes), len(numbers))
+        own = side[i][0]
+        read = [
+            side[arg][0] if arg in side else several[own, slot]
+            for slot, arg in enumerate(args[i])
+            if (own, slot) in several
+        ]
+        parts[i] = numbers.setdefault((*side[i], *read), len(numbers))
     return parts
 
 
-def _sequential(
-    nodes: Sequence[int], of: Sequence[int], read: Mapping[int, tuple[int, ...]], args: Args
-) -> Collection[int]:
-    """The classes of a cycle of which some member reaches another along nodes of the cycle."""
+def _above(
+    nodes: Sequence[int], of: Sequence[int] | Mapping[int, int], args: Args
+) -> tuple[dict[int, int], dict[int, int]]:
+    """The classes of a cycle that each node depends on along the cycle, a bit each, and the bit of each class."""
     bit = {name: 1 << n for n, name in enumerate(dict.fromkeys(of[i] for i in nodes))}
     if len(bit) > LARGEST:
-        return bit
-    above: dict[int, int] = {}  # the classes that a node depends on, a bit each
-    found = set()
+        return dict.fromkeys(nodes, -1), bit
+    above: dict[int, int] = {}
     for i in nodes:
         mask = 0
-        for arg, source in zip(args[i], read[i], strict=True):
-            if source != OUTSIDE:
-                mask |= above[arg] | bit[source]
+        for arg in args[i]:
+            if arg in above:
+                mask |= above[arg] | bit[of[arg]]
         above[i] = mask
-        if mask & bit[of[i]]:
-            found.add(of[i])
-    return found
+    return above, bit

@@ -24,6 +24,7 @@ from ..graph.steps import Steps
 from .keys import Args, Keys
 
 ROUNDS = 12  # enough for every net met; more would find a coarser partition at a cost that is not linear
+PARTS = 3  # equal values that may play a part each
 DEPTH = 8  # how many levels of operands must look alike where no weight says that two nodes belong together
 
 
@@ -88,8 +89,9 @@ def unify(nodes: Sequence[Node], args: Args, keys: Keys) -> list[int]:
     unifier = Unifier(args, keys.of)
     _unite_equal_keys(unifier, keys.strong)
     _unite_sequences(unifier, nodes)
+    copy = _copies(args, keys.of)
     for _ in range(ROUNDS):
-        if _unite_congruent(unifier):
+        if _unite_congruent(unifier, copy):
             continue
         guesses = (_unite_terms, _unite_parallel, _unite_weak, _unite_lookalikes)
         if not any(guess(unifier, keys) for guess in guesses):
@@ -113,13 +115,30 @@ def _unite_sequences(unifier: Unifier, nodes: Sequence[Node]) -> None:
             unifier.unite(first.setdefault(node.attrs["name"], i), i)
 
 
-def _unite_congruent(unifier: Unifier) -> bool:
+def _copies(args: Args, key: Sequence[int]) -> list[int]:
+    """Which of a few nodes with equal keys and the same operands a node is: 1 - z_t in a net, and in its gradient.
+
+    Many are no parts but steps, such as one constant spread to all of them; they count as the first.
+    """
+    made: dict[Hashable, list[int]] = {}
+    for i, operands in enumerate(args):
+        if operands:
+            made.setdefault((key[i], operands), []).append(i)
+    copy = [0] * len(args)
+    for nodes in made.values():
+        if 1 < len(nodes) <= PARTS:
+            for number, i in enumerate(nodes):
+                copy[i] = number
+    return copy
+
+
+def _unite_congruent(unifier: Unifier, copy: Sequence[int]) -> bool:
     """Equal keys and operands of equal classes, in one ascending pass: a change reaches the users above it."""
     first: dict[Hashable, int] = {}
     find, changed = unifier.find, False
     for i, operands in enumerate(unifier.args):
         if operands:
-            signature = (unifier.key[i], *[find(arg) for arg in operands])
+            signature = (unifier.key[i], copy[i], *[find(arg) for arg in operands])
             other = first.setdefault(signature, i)
             if other != i and unifier.unite(other, i):
                 changed = True
