@@ -24,7 +24,7 @@ LAYERS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (1, ("graph",)),
     (2, ("ops",)),
     (3, ("cells", "given", "unrolling", "differentiate", "initialisers", "saving")),
-    (4, ("passes",)),
+    (4, ("passes", "rolling")),
     (5, ("execute", "symbolic")),
     (6, ("flow", "__init__")),
     (7, ("models", "viz")),

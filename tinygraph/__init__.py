@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .flow.truncation_bias import Bias, Randomised, bias_of_truncation, draw_flow, randomise
     from .flow.verification import Report, verify
     from .flow.word_bounds import StepBound, step_bound
+    from .rolling import Rolled, roll
 
 __version__ = "0.1.0"
 
@@ -49,6 +50,7 @@ __all__ = [
     "Param",
     "Randomised",
     "Report",
+    "Rolled",
     "State",
     "StepBound",
     "Steps",
@@ -72,6 +74,7 @@ __all__ = [
     "load",
     "path_ledger",
     "randomise",
+    "roll",
     "save",
     "step_bound",
     "truncate",
@@ -83,7 +86,7 @@ __all__ = [
 ]
 
 
-# The flow layer is loaded when it is first asked for: `import tinygraph` stays quick.
+# These are loaded when they are first asked for: `import tinygraph` stays quick.
 _LATE = {
     "walk": ".flow.by_hand",
     "Ledger": ".flow.paths",
@@ -102,6 +105,8 @@ _LATE = {
     "verify": ".flow.verification",
     "StepBound": ".flow.word_bounds",
     "step_bound": ".flow.word_bounds",
+    "Rolled": ".rolling",
+    "roll": ".rolling",
 }
 
 

@@ -58,7 +58,7 @@ def rebuild(roots: Any, rule: Rule | None = None) -> Rewritten:
         if node in moved:
             continue
         if node.op.leaf:
-            _move_leaf(new, node, moved)
+            move_leaf(new, node, moved)
         else:
             moved[node] = _move(new, node, tuple(moved[arg] for arg in node.args), rule)
     return Rewritten(map_nest(moved.__getitem__, roots), new, moved)
@@ -77,7 +77,7 @@ def _move(new: Graph, node: Node, args: tuple[Node, ...], rule: Rule | None) -> 
     return result
 
 
-def _move_leaf(new: Graph, node: Node, moved: dict[Node, Node]) -> None:
+def move_leaf(new: Graph, node: Node, moved: dict[Node, Node]) -> None:
     """Copy a leaf; one of a sequence brings the whole sequence, since it is one feed."""
     index = node.attrs.get("index")
     fellows = node.graph.inputs[node.attrs["name"]] if index is not None else None
