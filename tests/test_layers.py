@@ -25,7 +25,7 @@ LAYERS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (2, ("ops",)),
     (3, ("cells", "given", "unrolling", "differentiate", "initialisers", "saving")),
     (4, ("passes", "rolling")),
-    (5, ("execute", "symbolic")),
+    (5, ("execute", "symbolic", "planning")),
     (6, ("flow", "__init__")),
     (7, ("models", "viz")),
     (8, ("cli", "commands", "card", "demo", "progress", "__main__")),

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .flow.truncation_bias import Bias, Randomised, bias_of_truncation, draw_flow, randomise
     from .flow.verification import Report, verify
     from .flow.word_bounds import StepBound, step_bound
+    from .planning.compiled import Plan, plan
     from .rolling import Rolled, roll
 
 __version__ = "0.1.0"
@@ -48,6 +49,7 @@ __all__ = [
     "Node",
     "Op",
     "Param",
+    "Plan",
     "Randomised",
     "Report",
     "Rolled",
@@ -73,6 +75,7 @@ __all__ = [
     "let",
     "load",
     "path_ledger",
+    "plan",
     "randomise",
     "roll",
     "save",
@@ -101,6 +104,8 @@ _LATE = {
     "bias_of_truncation": ".flow.truncation_bias",
     "draw_flow": ".flow.truncation_bias",
     "randomise": ".flow.truncation_bias",
+    "Plan": ".planning.compiled",
+    "plan": ".planning.compiled",
     "Report": ".flow.verification",
     "verify": ".flow.verification",
     "StepBound": ".flow.word_bounds",

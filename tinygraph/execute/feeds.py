@@ -24,6 +24,18 @@ _FIX: dict[Kind, str] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Fed:
+    """One checked feed: its leaf, or the sequence of leaves that it fills, and its data with time in front."""
+
+    target: Node | Steps
+    data: Any
+
+    @property
+    def name(self) -> str:
+        return self.target.attrs["name"] if isinstance(self.target, Node) else self.target.name
+
+
 @dataclass(frozen=True)
 class Bound:
     """Checked feeds: the value of each leaf by node id, and the size of the batch (None without one)."""
@@ -33,7 +45,21 @@ class Bound:
 
 
 def bind(graph: Graph, feeds: Feeds, needed: Iterable[Node], accepted_reals: str = "fiu") -> Bound:
-    """Match feeds to leaves of `graph`.
+    """Match feeds to leaves of `graph`, one by one; see `match`."""
+    fed, batch = match(graph, feeds, needed, accepted_reals)
+    values: dict[int, Any] = {}
+    for one in fed:
+        if isinstance(one.target, Node):
+            values[one.target.id] = one.data
+        else:
+            values.update((node.id, one.data[t]) for t, node in enumerate(one.target.values()))
+    return Bound(values, batch)
+
+
+def match(
+    graph: Graph, feeds: Feeds, needed: Iterable[Node], accepted_reals: str = "fiu"
+) -> tuple[list[Fed], int | None]:
+    """Checked feeds and the size of the batch, None without one.
 
     A leaf that is not batched takes its per-example shape. A batched one takes that shape with a
     batch axis in front, for all of them or for none; a sequence has the time axis before both.
@@ -43,7 +69,7 @@ def bind(graph: Graph, feeds: Feeds, needed: Iterable[Node], accepted_reals: str
     """
     if not isinstance(feeds, Mapping):
         raise UsageError(f"feeds are a dict from name or node to array, not {type(feeds).__name__}")
-    values: dict[int, Any] = {}
+    fed: list[Fed] = []
     batch: dict[int | None, str] = {}
     for key, given in feeds.items():
         target = _target(graph, key)
@@ -54,17 +80,14 @@ def bind(graph: Graph, feeds: Feeds, needed: Iterable[Node], accepted_reals: str
         size = _batch_of(name, leaf, data.shape, time)
         if leaf.batched:
             batch.setdefault(size, name)
-        if isinstance(target, Node):
-            values[target.id] = data
-        else:
-            values.update((node.id, data[t]) for t, node in enumerate(target.values()))
+        fed.append(Fed(target, data))
     if len(batch) > 1:
         lines = [f"{name}: {'no batch axis' if size is None else f'batch of {size}'}" for size, name in batch.items()]
         raise FeedError(
             "feeds of different batch sizes", lines, "give every batched input the same batch axis, or none"
         )
-    _check_complete(graph, values, needed)
-    return Bound(values, next(iter(batch), None))
+    _check_complete(fed, needed)
+    return fed, next(iter(batch), None)
 
 
 def _target(graph: Graph, key: Any) -> Node | Steps:
@@ -125,10 +148,17 @@ def _shape_text(*sizes: int | str) -> str:
     return f"({', '.join(map(str, sizes))}{',' * (len(sizes) == 1)})"
 
 
-def _check_complete(graph: Graph, values: dict[int, Any], needed: Iterable[Node]) -> None:
+def _check_complete(fed: Iterable[Fed], needed: Iterable[Node]) -> None:
+    whole: set[str] = set()
+    single: set[int] = set()
+    for one in fed:
+        if isinstance(one.target, Node):
+            single.add(one.target.id)
+        else:
+            whole.add(one.target.name)
     missing: dict[str, Node] = {}
     for node in needed:
-        if node.op.name in ("input", "parameter") and node.id not in values:
+        if node.op.name in ("input", "parameter") and node.id not in single and node.attrs["name"] not in whole:
             missing.setdefault(node.attrs["name"], node)
     if missing:
         kinds = {"parameter": "net.initial(seed=0) gives initial parameters", "input": "add it to the feeds"}

@@ -18,7 +18,7 @@ from .keys import Args, keys_of
 from .reads import reads_of
 from .refinement import edges, refine
 from .rolled import NodeClass, Rolled
-from .unification import unify
+from .unification import sequences, unify
 
 
 def roll(roots: Any) -> Rolled:
@@ -34,7 +34,7 @@ def roll(roots: Any) -> Rolled:
     nodes = cone(given)
     at = {node.id: i for i, node in enumerate(nodes)}
     args: Args = [tuple([at[arg.id] for arg in node.args]) for node in nodes]
-    classes, of = numbered(refine(unify(nodes, args, keys_of(nodes, args)), args))
+    classes, of = numbered(refine(unify(args, keys_of(nodes, args), sequences(nodes)), args))
     classes, of = numbered(separated(in_order(classes, of, args), of, args))
     return _assembled(roots, nodes, args, in_order(classes, of, args), of)
 

@@ -84,11 +84,14 @@ class Unifier:
         return {slot * self._kinds + self.key[arg]: arg for slot, arg in enumerate(self.args[i])}
 
 
-def unify(nodes: Sequence[Node], args: Args, keys: Keys) -> list[int]:
-    """The class of each node, named by its first member. Nodes are ascending and closed under operands."""
+def unify(args: Args, keys: Keys, together: Iterable[Sequence[int]] = ()) -> list[int]:
+    """The class of each node, named by its first member. Nodes are ascending and closed under operands.
+
+    `together` are groups of nodes of equal key that are known to be one step each.
+    """
     unifier = Unifier(args, keys.of)
     _unite_equal_keys(unifier, keys.strong)
-    _unite_sequences(unifier, nodes)
+    unifier.unite_groups(together)
     copy = _copies(args, keys.of)
     for _ in range(ROUNDS):
         if _unite_congruent(unifier, copy):
@@ -96,7 +99,7 @@ def unify(nodes: Sequence[Node], args: Args, keys: Keys) -> list[int]:
         guesses = (_unite_terms, _unite_parallel, _unite_weak, _unite_lookalikes)
         if not any(guess(unifier, keys) for guess in guesses):
             break
-    return [unifier.find(i) for i in range(len(nodes))]
+    return [unifier.find(i) for i in range(len(args))]
 
 
 def _unite_equal_keys(unifier: Unifier, wanted: frozenset[int]) -> None:
@@ -107,12 +110,13 @@ def _unite_equal_keys(unifier: Unifier, wanted: frozenset[int]) -> None:
             unifier.unite(first.setdefault(key, i), i)
 
 
-def _unite_sequences(unifier: Unifier, nodes: Sequence[Node]) -> None:
-    """The inputs that one feed is bound to."""
-    first: dict[str, int] = {}
+def sequences(nodes: Sequence[Node]) -> list[list[int]]:
+    """The inputs that one feed is bound to, feed by feed."""
+    found: dict[str, list[int]] = {}
     for i, node in enumerate(nodes):
         if node.op.name == "input" and isinstance(node.graph.inputs[node.attrs["name"]], Steps):
-            unifier.unite(first.setdefault(node.attrs["name"], i), i)
+            found.setdefault(node.attrs["name"], []).append(i)
+    return list(found.values())
 
 
 def _copies(args: Args, key: Sequence[int]) -> list[int]:

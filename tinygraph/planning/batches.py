@@ -1,0 +1,118 @@
+"""The schedule: which items are computed in one call, and in what order.
+
+Classes outside the recurrences are one batch each, over all their members; inside, what has the same level
+(the longest path from the recurrence's start) goes together. Classes of one family, of equal level, are
+merged: several gates of one state, several layers' losses, the gradients of several weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..rolling.condensation import levels
+from ..rolling.refinement import edges
+from .classes import Classes
+from .items import APPLY, HALF_SIGMOID, OUTERS, Item
+
+
+@dataclass(slots=True, eq=False)
+class Batch:
+    """Items of one family, computed together: a row for each class, all rows of one length.
+
+    `recurrence` is the number of the cycle that it belongs to, -1 outside of all.
+    """
+
+    rows: list[list[int]]
+    recurrence: int
+
+    @property
+    def first(self) -> int:
+        return self.rows[0][0]
+
+
+def schedule(classes: Classes) -> list[Batch]:
+    """All batches, each after those whose values it reads."""
+    sources = edges(range(len(classes.items)), dict(enumerate(classes.of)), [item.args for item in classes.items])
+    level = levels(classes.parts, sources)
+    found: list[Batch] = []
+    for _, parts in sorted(_grouped((level[n], n) for n in range(len(classes.parts))).items()):
+        plain = [number for n in parts if not classes.cyclic[n] for number in classes.parts[n]]
+        found += _merged(classes, [classes.members[number] for number in plain], -1)
+        for n in parts:
+            if classes.cyclic[n]:
+                found += _recurrence(classes, n)
+    return found
+
+
+def _recurrence(classes: Classes, n: int) -> Iterator[Batch]:
+    """Batches by level: each item as early as it can be, or as late, where its family then needs fewer batches."""
+    items, of = classes.items, classes.of
+    inside = sorted(i for number in classes.parts[n] for i in classes.members[number])
+    within = set(inside)
+    reads = {i: [arg for arg in items[i].args if arg in within] for i in inside}
+    level = _earliest(reads, {})
+    latest = _latest(reads, max(level.values()))
+    families = _grouped_by(inside, lambda i: family(items, items[i]))
+    pinned: dict[int, int] = {}
+    for together in sorted(families.values(), key=len, reverse=True):
+        if len({latest[i] for i in together}) < len({level[i] for i in together}):
+            pinned.update((i, latest[i]) for i in together)
+            level = _earliest(reads, pinned)
+    for _, together in sorted(_grouped((level[i], i) for i in inside).items()):
+        rows = list(_grouped((of[i], i) for i in together).values())
+        yield from _merged(classes, rows, n)
+
+
+def _earliest(reads: Mapping[int, Sequence[int]], pinned: Mapping[int, int]) -> dict[int, int]:
+    """The longest path that ends at each item, and not before the level it is pinned to."""
+    level: dict[int, int] = {}
+    for i, args in reads.items():
+        level[i] = max(pinned.get(i, 0), 1 + max([level[arg] for arg in args], default=-1))
+    return level
+
+
+def _latest(reads: dict[int, list[int]], last: int) -> dict[int, int]:
+    """The last level at which each item can be computed, if all is to be done by the level `last`."""
+    level = dict.fromkeys(reads, last)
+    for i, args in reversed(reads.items()):
+        for arg in args:
+            level[arg] = min(level[arg], level[i] - 1)
+    return level
+
+
+def _merged(classes: Classes, rows: Sequence[list[int]], recurrence: int) -> list[Batch]:
+    """Rows of one family and one length as one batch; leaves are not computed."""
+    items = classes.items
+    groups: dict[Hashable, list[list[int]]] = {}
+    for row in rows:
+        item = items[row[0]]
+        if not item.leaf:
+            groups.setdefault((len(row), *family(items, item)), []).append(row)
+    return [Batch(group, recurrence) for group in groups.values()]
+
+
+def family(items: Sequence[Item], item: Item) -> tuple[Hashable, ...]:
+    """What must be equal for two items to be computed in one call."""
+    shapes = [(items[i].shape, items[i].batched) for i in item.args]
+    if item.op in (HALF_SIGMOID, "tanh"):
+        return "tanh", item.shape, item.batched
+    if item.op == APPLY:
+        return APPLY, item.attrs[0], tuple(shapes)
+    if item.op == OUTERS:
+        return OUTERS, item.shape, item.args[1::2]
+    return item.op, item.attrs, item.shape, item.batched, item.kind, tuple(shapes)
+
+
+def _grouped_by(numbers: Sequence[int], key: Callable[[int], Hashable]) -> dict[Hashable, list[int]]:
+    groups: dict[Hashable, list[int]] = {}
+    for i in numbers:
+        groups.setdefault(key(i), []).append(i)
+    return groups
+
+
+def _grouped(pairs: Iterator[tuple[int, int]] | Sequence[tuple[int, int]]) -> dict[int, list[int]]:
+    groups: dict[int, list[int]] = {}
+    for key, value in pairs:
+        groups.setdefault(key, []).append(value)
+    return groups

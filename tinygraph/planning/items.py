@@ -1,0 +1,40 @@
+"""Items: what a plan computes, one entry each, in an order in which operands come first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..graph.node import Kind, Node
+from ..shapes import Shape
+
+# Operations of items that are no rows of the table.
+SUM = "sum of terms"  # attrs: the sign of each operand
+PRODUCT = "product of factors"
+APPLY = "matrix times vector"  # operands: matrix, vector; attrs: (transposed, scale)
+SCALED = "scaled"  # attrs: the factor
+SPREAD = "one for each example"
+FIRST = "first example"
+OUTERS = "sum of outer products"  # operands d_1, x_1, d_2, x_2, ...: the sum of d_i x_i^T over i and the batch
+TOTALS = "sum over the batch"  # operands d_1, d_2, ...: their sum, and over the batch
+HALF_SIGMOID = "sigmoid of twice"  # 1 / (1 + exp(-2 a))
+
+
+@dataclass(slots=True, eq=False)
+class Item:
+    """One value: the operation, its operands as places in the list, and the node whose value it is.
+
+    `batched` tells whether it has a batch axis in the plan: an initial state may, where its node has none.
+    """
+
+    op: str
+    attrs: Any  # hashable
+    args: tuple[int, ...]
+    shape: Shape
+    batched: bool
+    kind: Kind
+    node: Node
+
+    @property
+    def leaf(self) -> bool:
+        return not self.args and self.node.op.leaf and self.op == self.node.op.name

@@ -1,0 +1,262 @@
+"""Normal form: what a graph computes, in as few and as uniform operations as exact arithmetic allows.
+
+before -> after:
+    a + b - c + ...           one sum of terms, however it was nested
+    a * b * c * ...           one product of factors
+    sum_batch(outer(d, x))    one sum of outer products over terms and batch; likewise sums over the batch
+    sigmoid(W x + b)          sigmoid of twice ((W/2) x + b/2), which is (1 + tanh(...)) / 2
+    an initial state          one for each example, so that the first step is like the others
+
+Only values with one use are drawn into another; equal applications are one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from ..graph.node import Node
+from ..graph.tape import cone
+from .items import APPLY, FIRST, HALF_SIGMOID, OUTERS, PRODUCT, SCALED, SPREAD, SUM, TOTALS, Item
+
+HALF = Fraction(1, 2)
+
+
+@dataclass(slots=True)
+class _Terms:
+    """A sum that is not an item yet: (sign, item) for each term."""
+
+    terms: list[tuple[int, int]]
+
+
+@dataclass(slots=True)
+class _Factors:
+    factors: list[int]
+
+
+@dataclass(slots=True)
+class _Outers:
+    """Pairs (d, x); `summed` over the batch, or one matrix for each example."""
+
+    pairs: list[tuple[int, int]]
+    summed: bool
+
+
+@dataclass(slots=True)
+class _Totals:
+    terms: list[int]
+
+
+_Form = int | _Terms | _Factors | _Outers | _Totals
+
+
+class NormalForm:
+    """The items of the cone of `roots`; `place[node.id]` is the item of each root, which may have a batch axis more."""
+
+    def __init__(self, roots: Sequence[Node]) -> None:
+        nodes = cone(roots)
+        self.items: list[Item] = []
+        self._forms: dict[int, _Form] = {}
+        self._known: dict[Hashable, int] = {}
+        self._uses: dict[int, int] = {}
+        for node in nodes:
+            for arg in node.args:
+                self._uses[arg.id] = self._uses.get(arg.id, 0) + 1
+        for root in roots:
+            self._uses[root.id] = self._uses.get(root.id, 0) + 2
+        self._states = _initial_states(nodes)
+        for node in nodes:
+            rule = _RULES.get(node.op.name)
+            form = rule(self, node) if rule else None
+            self._forms[node.id] = self._applied(node) if form is None else form
+        self.place = {root.id: self._item(root) for root in roots}
+        self._sweep()
+
+    def _sweep(self) -> None:
+        """Keep what the roots need: a product may have been halved, or drawn into a sum, after it was made."""
+        needed = bytearray(len(self.items))
+        for number in self.place.values():
+            needed[number] = 1
+        for number in range(len(self.items) - 1, -1, -1):
+            if needed[number]:
+                for arg in self.items[number].args:
+                    needed[arg] = 1
+        new: dict[int, int] = {}
+        for number, item in enumerate(self.items):
+            if needed[number]:
+                item.args = tuple([new[arg] for arg in item.args])
+                new[number] = len(new)
+        self.items = [item for number, item in enumerate(self.items) if needed[number]]
+        self.place = {node: new[number] for node, number in self.place.items()}
+
+    # Making items
+    def _add(self, op: str, attrs: Hashable, args: tuple[int, ...], node: Node, batched: bool | None = None) -> int:
+        """The item of an application; one that is there already is used again."""
+        key = (op, attrs, args, node.id if not args else node.shape)
+        known = self._known.get(key)
+        if known is None:
+            wide = any(self.items[i].batched for i in args) if batched is None else batched
+            known = self._known[key] = len(self.items)
+            self.items.append(Item(op, attrs, args, node.shape, wide, node.kind, node))
+        return known
+
+    def _applied(self, node: Node) -> int:
+        """A row of the table as it is, whose operands are as the tape says."""
+        if node.op.leaf:
+            return self._add(node.op.name, (), (), node, node.batched)
+        attrs = tuple(sorted(node.attrs.items())) if node.attrs else ()
+        args = tuple([self._item(arg) if node.op.elementwise else self._plain(arg) for arg in node.args])
+        return self._add(node.op.name, attrs, args, node, None if node.op.elementwise else node.batched)
+
+    def _item(self, node: Node) -> int:
+        """The item of a node, which may have a batch axis that the node has not."""
+        if node.id in self._states:
+            return self._add(SPREAD, (), (self._leaf(node),), node, True)
+        form = self._forms[node.id]
+        if not isinstance(form, int):
+            form = self._forms[node.id] = self._made(node, form)
+        return form
+
+    def _plain(self, node: Node) -> int:
+        """The item of a node, batched just where the node is."""
+        if node.id in self._states:
+            return self._leaf(node)
+        found = self._item(node)
+        return self._add(FIRST, (), (found,), node, False) if self.items[found].batched and not node.batched else found
+
+    def _leaf(self, node: Node) -> int:
+        return self._add(node.op.name, (), (), node, node.batched)
+
+    def _made(self, node: Node, form: _Terms | _Factors | _Outers | _Totals) -> int:
+        match form:
+            case _Terms(terms):
+                ordered = sorted(terms, key=lambda term: -term[0])  # + first
+                if len(ordered) == 1 and ordered[0][0] == 1 and self.items[ordered[0][1]].shape == node.shape:
+                    return ordered[0][1]
+                return self._add(SUM, tuple([s for s, _ in ordered]), tuple([i for _, i in ordered]), node)
+            case _Factors(factors):
+                return self._add(PRODUCT, (), tuple(factors), node)
+            case _Totals(terms):
+                return self._add(TOTALS, (), tuple(terms), node, False)
+            case _Outers(pairs, summed):
+                if summed:
+                    return self._add(OUTERS, (), tuple([i for pair in pairs for i in pair]), node, False)
+                made = [self._add("outer", (), pair, node) for pair in pairs]
+                return made[0] if len(made) == 1 else self._add(SUM, (1,) * len(made), tuple(made), node)
+
+    def _drawn_in(self, node: Node, into: Node) -> _Form | None:
+        """The form of an operand that nothing else uses, if it may become part of the user."""
+        form = self._forms.get(node.id)
+        alone = self._uses[node.id] == 1 and node.shape == into.shape and node.batched == into.batched
+        return form if alone and not isinstance(form, int) else None
+
+    # Rules for rows of the table
+    def _sum(self, node: Node) -> _Form:
+        signs = (-1,) if node.op.name == "neg" else (1, -1) if node.op.name == "sub" else (1,) * len(node.args)
+        forms = [self._drawn_in(arg, node) for arg in node.args]
+        outers = [form for form in forms if isinstance(form, _Outers)]
+        if len(outers) == len(forms) and set(signs) == {1} and len({form.summed for form in outers}) == 1:
+            return _Outers([pair for form in outers for pair in form.pairs], outers[0].summed)
+        if all(isinstance(form, _Totals) for form in forms) and set(signs) == {1}:
+            return _Totals([term for form in forms if isinstance(form, _Totals) for term in form.terms])
+        terms: list[tuple[int, int]] = []
+        for sign, arg, form in zip(signs, node.args, forms, strict=True):
+            if isinstance(form, _Terms):
+                terms += [(sign * inner, item) for inner, item in form.terms]
+            else:
+                terms.append((sign, self._item(arg)))
+        return _Terms(terms)
+
+    def _product(self, node: Node) -> _Form:
+        factors: list[int] = []
+        for arg in node.args:
+            form = self._drawn_in(arg, node)
+            factors += form.factors if isinstance(form, _Factors) else [self._item(arg)]
+        return _Factors(factors)
+
+    def _power(self, node: Node) -> _Form | None:
+        return _Factors([self._item(node.args[0])] * 2) if node.attrs["exponent"] == 2 else None
+
+    def _matmul(self, node: Node) -> _Form | None:
+        a, b = node.args
+        if a.ndim == 2 and b.ndim == 1 and not a.batched:
+            return self._add(APPLY, (False, 1), (self._plain(a), self._item(b)), node)
+        if a.ndim == 1 and b.ndim == 2 and not b.batched:
+            return self._add(APPLY, (True, 1), (self._plain(b), self._item(a)), node)
+        return None
+
+    def _outer(self, node: Node) -> _Form | None:
+        a, b = node.args
+        form = self._forms.get(a.id)
+        if isinstance(form, _Totals) and b.id in self._states and self._uses[a.id] == 1:
+            spread = self._item(b)
+            return _Outers([(term, spread) for term in form.terms], True)
+        pair = self._item(a), self._item(b)
+        return _Outers([pair], False) if all(self.items[i].batched for i in pair) and node.batched else None
+
+    def _sum_batch(self, node: Node) -> _Form | None:
+        (x,) = node.args
+        if not x.batched:
+            return self._plain(x)
+        form = self._forms[x.id]
+        if self._uses[x.id] == 1 and isinstance(form, _Outers) and not form.summed:
+            return _Outers(form.pairs, True)
+        if self._uses[x.id] == 1 and isinstance(form, _Terms) and all(self._whole(t, node) for t in form.terms):
+            return _Totals([item for _, item in form.terms])
+        return _Totals([self._item(x)])
+
+    def _whole(self, term: tuple[int, int], node: Node) -> bool:
+        sign, item = term
+        return sign == 1 and self.items[item].batched and self.items[item].shape == node.shape
+
+    def _sigmoid(self, node: Node) -> _Form | None:
+        (x,) = node.args
+        form = self._forms.get(x.id)
+        if not isinstance(form, _Terms) or self._uses[x.id] != 1 or x.shape != node.shape:
+            return None
+        halved = [self._halved(item) for _, item in form.terms]
+        terms = [(sign, item) for (sign, _), item in zip(form.terms, halved, strict=True) if item is not None]
+        if len(terms) < len(halved):
+            return None
+        return self._add(HALF_SIGMOID, (), (self._made(x, _Terms(terms)),), node)
+
+    def _halved(self, number: int) -> int | None:
+        """Half of a term, where that costs nothing at each step: a product with a parameter, or a parameter."""
+        item = self.items[number]
+        if item.op == APPLY and self._uses[item.node.id] == 1:
+            transposed, scale = item.attrs
+            return self._add(APPLY, (transposed, scale * HALF), item.args, item.node)
+        return None if item.batched else self._add(SCALED, HALF, (number,), item.node)
+
+    def _alias(self, node: Node) -> _Form | None:
+        (x,) = node.args
+        return self._item(x) if x.shape == node.shape and x.batched == node.batched else None
+
+    def _spread(self, node: Node) -> _Form | None:
+        (x,) = node.args
+        return self._item(x) if x.batched else self._add(SPREAD, (), (self._plain(x),), node, True)
+
+
+_RULES = {
+    **dict.fromkeys(("add", "sub", "neg"), NormalForm._sum),
+    **dict.fromkeys(("identity", "stop_gradient"), NormalForm._alias),
+    "mul": NormalForm._product,
+    "power": NormalForm._power,
+    "matmul": NormalForm._matmul,
+    "outer": NormalForm._outer,
+    "sum_batch": NormalForm._sum_batch,
+    "sigmoid": NormalForm._sigmoid,
+    "spread": NormalForm._spread,
+}
+
+
+def _initial_states(nodes: Sequence[Node]) -> set[int]:
+    """Vectors without a batch that stand where others have one: constants, and what matrices are applied to."""
+    if not any(node.batched for node in nodes):
+        return set()
+    found = {node.id for node in nodes if node.op.name == "constant" and node.ndim == 1 and node.kind == "real"}
+    for node in nodes:
+        if node.op.name == "matmul":
+            found.update(a.id for a in node.args if a.op.leaf and a.ndim == 1 and not a.batched)
+    return found

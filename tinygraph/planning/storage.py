@@ -1,0 +1,237 @@
+"""Storage: where the value of each item stands.
+
+Classes that are computed, or read, in one call stand in one buffer, (class, member, batch, *shape), so that
+one call sees them as one array. All else about speed follows from these places; none of it is needed
+for the values to be right.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, pairwise
+from math import prod
+
+import numpy as np
+
+from ..graph.node import Kind
+from .batches import Batch
+from .classes import Classes
+from .items import APPLY, HALF_SIGMOID, PRODUCT, SUM, Item
+
+
+@dataclass(slots=True, frozen=True)
+class Place:
+    """A buffer and the first element there, of `length` elements in a row."""
+
+    buffer: int
+    offset: int
+
+
+@dataclass(slots=True)
+class Storage:
+    """The place of each item, and the number of elements and the kind of each buffer."""
+
+    places: list[Place]
+    sizes: list[int]
+    kinds: list[Kind]
+
+    def allocate(self, dtype: str) -> list[np.ndarray]:
+        """The buffers, one-dimensional."""
+        dtypes = {"real": np.dtype(dtype), "integer": np.dtype(np.int64), "boolean": np.dtype(bool)}
+        return [np.zeros(size, dtypes[kind]) for size, kind in zip(self.sizes, self.kinds, strict=True)]
+
+
+def block(item: Item, batch: int) -> int:
+    """The number of elements of an item's value."""
+    return prod(item.shape) * (batch if item.batched else 1)
+
+
+def store(classes: Classes, batches: Sequence[Batch], batch: int, kept: Collection[int]) -> Storage:
+    """Give each item a place; the values of the items `kept` are not overwritten."""
+    uses = _uses(classes, batches, kept)
+    home = _homes(classes, uses)
+    for i in range(len(classes.items)):  # a place is occupied from when the first value is written there
+        at = home.of(i)
+        if uses.made[i] >= 0:
+            uses.made[at] = min(uses.made[at], uses.made[i])
+    storage = Storage([Place(0, 0)] * len(classes.items), [], [])
+    for group in groups(classes, batches, home):
+        item = classes.items[classes.members[group[0]][0]]
+        size = block(item, batch)
+        passing = all(_passes(classes.members[number], uses) for number in group)
+        slots = 1 if passing else max(len(classes.members[number]) for number in group)
+        for k, number in enumerate(group):
+            for slot, i in enumerate(classes.members[number]):
+                storage.places[i] = Place(len(storage.sizes), (k * slots + (0 if passing else slot)) * size)
+        storage.sizes.append(len(group) * slots * size)
+        storage.kinds.append(item.kind)
+    for i in range(len(storage.places)):
+        storage.places[i] = storage.places[home.of(i)]
+    return storage
+
+
+@dataclass(slots=True)
+class _Uses:
+    """When each item is computed and last read, by numbers of batches, and what reads it."""
+
+    made: list[int]
+    last: list[int]
+    users: list[list[tuple[int, int]]]  # (item, slot)
+
+
+def _uses(classes: Classes, batches: Sequence[Batch], kept: Collection[int]) -> _Uses:
+    count = len(classes.items)
+    made, last, users = [-1] * count, [-1] * count, [[] for _ in range(count)]  # type: ignore[var-annotated]
+    for number, batch in enumerate(batches):
+        for row in batch.rows:
+            for i in row:
+                made[i] = number
+                for slot, arg in enumerate(classes.items[i].args):
+                    last[arg] = number
+                    users[arg].append((i, slot))
+    for i in kept:
+        last[i] = len(batches)
+    return _Uses(made, last, users)
+
+
+class _Home:
+    """Where a value is overwritten by what is computed from it, member by member: both have one place."""
+
+    def __init__(self, count: int) -> None:
+        self.next = list(range(count))
+        self.slot = [-1] * count  # of an item: the slot whose operand stands in its place
+
+    def of(self, i: int) -> int:
+        while self.next[i] != i:
+            i = self.next[i]
+        return i
+
+
+STACK = 2  # more terms than this are added up in one call
+IN_PLACE = (SUM, PRODUCT, HALF_SIGMOID, "tanh", "sigmoid")
+
+
+def _homes(classes: Classes, uses: _Uses) -> _Home:
+    """For each class one operand at most, best one from outside of the recurrence, which needs room for all members."""
+    items, of, part_of = classes.items, classes.of, classes.part_of
+    home = _Home(len(items))
+    for number, members in enumerate(classes.members):
+        first = items[members[0]]
+        if first.op not in IN_PLACE:
+            continue
+        slots = [slot for slot in range(len(first.args)) if _overwritten(classes, uses, members, slot)]
+        outside = [s for s in slots if part_of[of[first.args[s]]] != part_of[number]]
+        if first.op == SUM and len(first.args) > STACK:
+            slots = outside  # the terms from inside are added up in one call, from side by side
+        if slots:
+            slot = (outside or slots)[0]
+            for i in members:
+                home.next[items[i].args[slot]] = i
+                home.slot[i] = slot
+    return home
+
+
+def _overwritten(classes: Classes, uses: _Uses, members: Sequence[int], slot: int) -> bool:
+    """Whether the operands in a slot are one whole class, each for this use alone, of the result's own size."""
+    items, of = classes.items, classes.of
+    source = {of[items[i].args[slot]] for i in members}
+    if len(source) > 1 or len(classes.members[next(iter(source))]) != len(members):
+        return False
+    if items[members[0]].op == SUM and items[members[0]].attrs[slot] != 1:
+        return False
+    for i in members:
+        arg = items[i].args[slot]
+        one, whole = items[arg], items[i]
+        same = (one.shape, one.batched, one.kind) == (whole.shape, whole.batched, whole.kind)
+        if one.leaf or not same or len(uses.users[arg]) != 1 or uses.last[arg] != uses.made[i]:
+            return False
+    return True
+
+
+def _passes(members: Sequence[int], uses: _Uses) -> bool:
+    """Whether each value was read for the last time before the next one is written: they then share one place."""
+    order = sorted(members, key=uses.made.__getitem__)
+    return uses.made[order[0]] >= 0 and all(uses.last[before] < uses.made[after] for before, after in pairwise(order))
+
+
+def groups(classes: Classes, batches: Sequence[Batch], home: _Home) -> list[list[int]]:
+    """The classes that share a buffer, in their order there; every class with a place of its own is in one group."""
+    claims = [
+        *_most_frequent(_operands(classes, batches, True)),
+        *_most_frequent(
+            chain(
+                _results(classes, batches, True),
+                _terms(classes, batches),
+                _results(classes, batches, False),
+                _operands(classes, batches, False),
+            )
+        ),
+    ]
+    at = [classes.of[home.of(members[0])] for members in classes.members]
+    order = _flavours(classes)
+    taken: set[int] = set()
+    found: list[list[int]] = []
+    for claim in [*claims, *([number] for number in range(len(classes.members)))]:
+        for group in _alike(classes, [n for n in dict.fromkeys(at[c] for c in claim) if n not in taken]):
+            taken.update(group)
+            found.append(sorted(group, key=lambda n: (order[n], n)))
+    return found
+
+
+def _terms(classes: Classes, batches: Sequence[Batch]) -> Iterator[tuple[int, ...]]:
+    """What is added up in one sum of several terms, of a recurrence or of none."""
+    of, part_of = classes.of, classes.part_of
+    for batch in batches:
+        for row in batch.rows:
+            item, part = classes.items[row[0]], part_of[of[row[0]]]
+            if item.op == SUM and len(set(item.args)) > STACK:
+                numbers = dict.fromkeys(of[arg] for arg in item.args if not classes.items[arg].leaf)
+                yield tuple(n for n in numbers if not classes.cyclic[part] or part_of[n] == part)
+
+
+def _operands(classes: Classes, batches: Sequence[Batch], products: bool) -> Iterator[tuple[int, ...]]:
+    """What a batch of several rows reads in one slot: vectors that matrices are applied to, or all else."""
+    items, of = classes.items, classes.of
+    for batch in batches:
+        first = items[batch.first]
+        if len(batch.rows) > 1 and (first.op == APPLY) == products:
+            for slot in (1,) if products else range(len(first.args)):
+                yield tuple(of[items[row[0]].args[slot]] for row in batch.rows)
+
+
+def _results(classes: Classes, batches: Sequence[Batch], products: bool) -> Iterator[tuple[int, ...]]:
+    for batch in batches:
+        if (classes.items[batch.first].op == APPLY) == products:
+            yield tuple(classes.of[row[0]] for row in batch.rows)
+
+
+def _most_frequent(claims: Iterable[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """Claims of several classes, the most frequent and largest first."""
+    counted = Counter(claim for claim in claims if len(set(claim)) > 1)
+    return sorted(counted, key=lambda claim: (-counted[claim], -len(claim)))
+
+
+def _alike(classes: Classes, numbers: Iterable[int]) -> list[list[int]]:
+    """Classes whose members have values of one size and kind."""
+    found: dict[tuple[object, ...], list[int]] = {}
+    for number in numbers:
+        item = classes.items[classes.members[number][0]]
+        found.setdefault((item.shape, item.batched, item.kind), []).append(number)
+    return list(found.values())
+
+
+def _flavours(classes: Classes) -> list[int]:
+    """0 for what a sigmoid is computed from, 1 for the rest: sigmoids then stand side by side in their buffer."""
+    found = [1] * len(classes.members)
+    for number in range(len(classes.members) - 1, -1, -1):
+        for i in classes.members[number][-1:]:
+            item = classes.items[i]
+            if item.op == HALF_SIGMOID:
+                found[number] = 0
+            if found[number] == 0 and item.op in (HALF_SIGMOID, SUM, APPLY):
+                for arg in item.args:
+                    if not classes.items[arg].leaf or not classes.items[arg].batched:
+                        found[classes.of[arg]] = 0
+    return found

@@ -1,0 +1,86 @@
+"""Strided views over the places of items."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from math import prod
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+
+@dataclass(slots=True, frozen=True)
+class Strided:
+    """Elements of a buffer: shape and strides in elements."""
+
+    buffer: int
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+    def array(self, buffers: Sequence[np.ndarray]) -> np.ndarray:
+        base = buffers[self.buffer]
+        size = base.itemsize
+        return as_strided(base[self.offset :], self.shape, [s * size for s in self.strides])
+
+    @property
+    def contiguous(self) -> bool:
+        """Whether the elements stand in a row, in order."""
+        return all(s == step or n == 1 for n, s, step in zip(self.shape, self.strides, dense(self.shape), strict=True))
+
+    def merged(self, start: int, stop: int) -> Strided | None:
+        """Axes start..stop-1 as one axis, if they stand so."""
+        axes = [(n, s) for n, s in zip(self.shape[start:stop], self.strides[start:stop], strict=True) if n != 1]
+        if any(s != inner_n * inner_s for (_, s), (inner_n, inner_s) in pairwise(axes)):
+            return None
+        n, s = prod(self.shape[start:stop]), axes[-1][1] if axes else 0
+        return replace(
+            self,
+            shape=(*self.shape[:start], n, *self.shape[stop:]),
+            strides=(*self.strides[:start], s, *self.strides[stop:]),
+        )
+
+
+def dense(shape: Sequence[int]) -> tuple[int, ...]:
+    """The strides of elements in a row."""
+    found, step = [], 1
+    for n in reversed(shape):
+        found.append(step)
+        step *= n
+    return tuple(reversed(found))
+
+
+def collapsed(views: Sequence[Strided]) -> list[Strided]:
+    """The same elements over as few axes as all views allow: NumPy then runs its shortest loops."""
+    rank = len(views[0].shape)
+    shape = tuple(max(view.shape[a] for view in views) for a in range(rank))
+    strides = [
+        [s if n == full else 0 for n, s, full in zip(view.shape, view.strides, shape, strict=True)] for view in views
+    ]
+    kept: list[int] = []
+    sizes: list[int] = []
+    steps: list[list[int]] = [[] for _ in views]
+    for axis in range(rank - 1, -1, -1):
+        if shape[axis] == 1:
+            continue
+        if kept and all(own[axis] == known[-1] * sizes[-1] for own, known in zip(strides, steps, strict=True)):
+            sizes[-1] *= shape[axis]
+            continue
+        kept.append(axis)
+        sizes.append(shape[axis])
+        for own, known in zip(strides, steps, strict=True):
+            known.append(own[axis])
+    return [
+        replace(view, shape=tuple(sizes[::-1]), strides=tuple(known[::-1]))
+        for view, known in zip(views, steps, strict=True)
+    ]
+
+
+def step_between(offsets: Sequence[int]) -> int | None:
+    """The difference of a progression (0 for a single one), None where it is none."""
+    if len(offsets) == 1:
+        return 0
+    step = offsets[1] - offsets[0]
+    return step if all(b - a == step for a, b in pairwise(offsets)) else None
