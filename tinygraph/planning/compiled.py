@@ -13,6 +13,7 @@ from ..graph.tape import cone
 from ..nest import leaves, map_nest
 from .batches import schedule
 from .classes import classes_of, take_out_early
+from .explanation import Explanation, explain
 from .normal_form import NormalForm
 from .program import Program
 
@@ -49,6 +50,12 @@ class Plan:
         if batch not in self.programs:
             self.programs[batch] = Program(self.classes, self.batches, self.places, batch, self.dtype)
         return self.programs[batch]
+
+    def explain(self, batch: int | None = None) -> Explanation:
+        """What the plan does for a batch size (None: feeds without a batch axis, or the only size met so far)."""
+        if batch is None and None not in self.programs and len(self.programs) == 1:
+            (batch,) = self.programs
+        return explain(self.nodes, self.classes, self.batches, self.program(batch))
 
 
 def plan(outputs: Any, *, dtype: str = "float32") -> Plan:

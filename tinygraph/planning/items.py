@@ -25,6 +25,7 @@ class Item:
     """One value: the operation, its operands as places in the list, and the node whose value it is.
 
     `batched` tells whether it has a batch axis in the plan: an initial state may, where its node has none.
+    `label` is that of a node with the same value, such as a state that a nameless product becomes.
     """
 
     op: str
@@ -34,6 +35,7 @@ class Item:
     batched: bool
     kind: Kind
     node: Node
+    label: str = ""
 
     @property
     def leaf(self) -> bool:

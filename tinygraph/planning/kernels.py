@@ -275,6 +275,11 @@ class _Row:
     xp: NumpyArrays
     batched: list[bool]
 
+    @property
+    def name(self) -> str:
+        """What an explanation calls it."""
+        return self.item.node.op.name
+
     def __call__(self, arrays: Sequence[Array], out: Array) -> None:
         operands = [
             array.reshape(prod(array.shape[:3]), *array.shape[3:]) if batched else array[0, 0, 0]

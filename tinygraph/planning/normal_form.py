@@ -230,8 +230,13 @@ class NormalForm:
         return None if item.batched else self._add(SCALED, HALF, (number,), item.node)
 
     def _alias(self, node: Node) -> _Form | None:
+        """The value itself, which takes over the label."""
         (x,) = node.args
-        return self._item(x) if x.shape == node.shape and x.batched == node.batched else None
+        if x.shape != node.shape or x.batched != node.batched:
+            return None
+        found = self._item(x)
+        self.items[found].label = self.items[found].label or node.label
+        return found
 
     def _spread(self, node: Node) -> _Form | None:
         (x,) = node.args

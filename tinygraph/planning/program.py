@@ -23,7 +23,7 @@ class Program:
     def __init__(
         self, classes: Classes, batches: Sequence[Batch], places: Mapping[Node, int], batch: int | None, dtype: str
     ) -> None:
-        self.classes, self.batch = classes, batch
+        self.classes, self.batch, self.dtype = classes, batch, dtype
         storage = store(classes, batches, batch or 1, set(places.values()))
         self.buffers = storage.allocate(dtype)
         self.emitter = Emitter(classes.items, storage, self.buffers, NumpyArrays(dtype, batch or 1), batch or 1)

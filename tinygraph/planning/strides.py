@@ -6,9 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
+
+from ..errors import GraphError
+
+Array = np.ndarray[Any, Any]
 
 
 @dataclass(slots=True, frozen=True)
@@ -20,8 +25,13 @@ class Strided:
     shape: tuple[int, ...]
     strides: tuple[int, ...]
 
-    def array(self, buffers: Sequence[np.ndarray]) -> np.ndarray:
+    def array(self, buffers: Sequence[Array]) -> Array:
+        """The view. Raises `GraphError` where it would reach beyond its buffer: a mistake of the planner."""
         base = buffers[self.buffer]
+        reach = [s * (n - 1) for n, s in zip(self.shape, self.strides, strict=True)]
+        first, last = self.offset + sum(min(r, 0) for r in reach), self.offset + sum(max(r, 0) for r in reach)
+        if 0 not in self.shape and not 0 <= first <= last < base.size:
+            raise GraphError(f"a plan looked at elements {first}..{last} of a buffer of {base.size}")
         size = base.itemsize
         return as_strided(base[self.offset :], self.shape, [s * size for s in self.strides])
 

@@ -1,0 +1,261 @@
+"""Plans: what they merge, what they refuse, how they explain themselves; and a broken scheduler that is caught."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+import pytest
+from graph.samples import random_feeds
+
+import tinygraph as tg
+from tinygraph import models
+from tinygraph.errors import FeedError, GraphError, UnknownNameError, UsageError, ValueRangeError
+from tinygraph.nest import leaves
+from tinygraph.planning import batches
+
+STEPS = 12
+
+
+def trained(cell: tg.Cell, steps: int = STEPS, **options: Any) -> list[Any]:
+    net = tg.unroll(cell, steps, I=3, H=4, **options)
+    loss = models.softmax_cross_entropy(models.readout(net, 5))
+    return [loss, tg.grad(loss, net.graph.parameters)]
+
+
+def feeds_of(roots: Any, batch: int | None = 3) -> dict[str, Any]:
+    return random_feeds(leaves(roots)[0].graph, batch=batch)
+
+
+def differs(roots: Any, feeds: dict[str, Any]) -> bool:
+    expected, found = leaves(tg.evaluate(roots, feeds)), leaves(tg.plan(roots, dtype="float64")(feeds))
+    return any(not np.allclose(a, b, rtol=1e-9, atol=1e-9) for a, b in zip(expected, found, strict=True))
+
+
+# What is merged
+def calls_in_recurrences(roots: Any) -> dict[int, int]:
+    """By the number of calls of a kernel: how many kernels there are."""
+    plan = tg.plan(roots)
+    plan(feeds_of(roots))
+    inside = [k.calls for k in plan.explain().kernels if k.recurrence is not None]
+    return {count: inside.count(count) for count in sorted(set(inside))}
+
+
+@pytest.mark.parametrize(("cell", "forward", "backward"), [(models.elman, 3, 3), (models.lstm, 10, 8)])
+def test_calls_of_one_step(cell: tg.Cell, forward: int, backward: int) -> None:
+    """elman: U h, + W x + b, tanh; back: + V^T, local derivative, U^T. lstm: the four gates go together."""
+    found = calls_in_recurrences(trained(cell))
+    assert found[STEPS] + found[STEPS - 1] <= forward + backward + 1
+
+
+def test_the_inputs_are_multiplied_at_once() -> None:
+    plan = tg.plan(trained(models.lstm))
+    plan(feeds_of(plan.outputs))
+    products = [k for k in plan.explain().kernels if k.function in ("matmul", "dot") and k.recurrence is None]
+    assert max(k.nodes for k in products) == 4 * STEPS
+
+
+def test_a_longer_net_has_as_many_kernels() -> None:
+    counts = []
+    for steps in (10, 20, 40):
+        plan = tg.plan(trained(models.gru, steps))
+        plan(feeds_of(plan.outputs))
+        counts.append(len(plan.explain().kernels))
+    assert len(set(counts)) == 1
+
+
+def forced(teacher: bool) -> list[Any]:
+    """An output-recurrent net h = tanh(W x + R y) (Jordan 1986), y the target or the net's own output."""
+    g = tg.Graph()
+    W, R, V = (g.parameter(name, shape) for name, shape in (("W", (4, 3)), ("R", (4, 2)), ("V", (2, 4))))
+    x, y = g.sequence("x", STEPS, (3,)), g.sequence("y", STEPS, (2,))
+    before, losses = g.constant("o_0", zeros=(2,)), []
+    for t in range(1, STEPS + 1):
+        o = V @ tg.tanh(W @ x[t] + R @ before)
+        losses.append(tg.sum((o - y[t]) ** 2))
+        before = y[t] if teacher else o
+    loss = tg.mean_batch(tg.add(losses))
+    return [loss, tg.grad(loss, g.parameters)]
+
+
+def test_teacher_forcing_collapses_time() -> None:
+    free, teacher = (tg.plan(forced(flag)) for flag in (False, True))
+    assert any(free.classes.cyclic)
+    assert not any(teacher.classes.cyclic)
+    assert len(teacher.batches) < STEPS * 4 < len(free.batches)
+
+
+def test_values_that_pass_by_share_their_room() -> None:
+    """Room for the states and what the gradient needs grows with T, room for the rest does not."""
+    roots = trained(models.lstm)
+    plan = tg.plan(roots)
+    plan(feeds_of(roots))
+    kept = sum(plan.explain().memory)
+    apart = 4 * 3 * sum(np.prod(item.shape, dtype=int) for item in plan.classes.items)
+    assert kept < 0.45 * apart
+
+
+def test_explanation() -> None:
+    roots = trained(models.lstm)
+    plan = tg.plan(roots)
+    plan(feeds_of(roots))
+    told = plan.explain()
+    assert sum(k.calls for k in told.kernels) == len(plan.program(3).calls)
+    assert {"i", "f", "o", "g"} <= {name for k in told.kernels for name in k.computes.split(", ")}
+    assert json.loads(told.to_json())["batch"] == 3
+    nodes, items, classes, parts = told.stages
+    assert nodes.count == len(plan.nodes)
+    assert nodes.path > items.path >= parts.path > classes.path
+    assert "recurrence 2" in str(told)
+    assert told._repr_html_().count("<tr>") == len(told.kernels) + 1
+    products = [k for k in told.kernels if k.computes == "dV"]
+    assert [k.flops for k in products] == [2 * 5 * 4 * 3 * STEPS]
+
+
+# Runs
+def test_batch_sizes_are_planned_as_they_come() -> None:
+    roots = trained(models.elman)
+    plan = tg.plan(roots, dtype="float64")
+    for batch in (2, None, 5, 2):
+        feeds = feeds_of(roots, batch)
+        for a, b in zip(leaves(plan(feeds)), leaves(tg.evaluate(roots, feeds)), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
+    assert set(plan.programs) == {2, None, 5}
+
+
+def test_results_are_not_overwritten_by_the_next_run() -> None:
+    roots = trained(models.elman)
+    plan, first, second = tg.plan(roots), feeds_of(roots), random_feeds(roots[0].graph, seed=1, batch=3)
+    kept = leaves(plan(first))
+    before = [np.copy(value) for value in kept]
+    plan(second)
+    for a, b in zip(kept, before, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_feeds_of_other_layouts_and_dtypes() -> None:
+    roots = trained(models.elman)
+    plan, feeds = tg.plan(roots, dtype="float64"), feeds_of(roots)
+    expected = plan(feeds)
+    other = {name: np.asfortranarray(value) for name, value in feeds.items()}
+    other["y"] = feeds["y"].astype(np.uint8)
+    other["x"] = feeds["x"][:, ::-1][:, ::-1]
+    for a, b in zip(leaves(plan(other)), leaves(expected), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_separate_plans_run_in_threads() -> None:
+    roots = trained(models.lstm)
+    feeds = [random_feeds(roots[0].graph, seed=seed, batch=3) for seed in range(4)]
+    expected = [tg.plan(roots)(one) for one in feeds]
+    found: list[Any] = [None] * 4
+
+    def run(k: int) -> None:
+        plan = tg.plan(roots)
+        for _ in range(20):
+            found[k] = plan(feeds[k])
+
+    threads = [threading.Thread(target=run, args=(k,)) for k in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for a, b in zip(leaves(found), leaves(expected), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_same_plan_gives_the_same_bytes() -> None:
+    roots = trained(models.gru)
+    feeds = feeds_of(roots)
+    for a, b in zip(leaves(tg.plan(roots)(feeds)), leaves(tg.plan(roots)(feeds)), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_one_node_of_a_sequence_can_be_fed() -> None:
+    roots = trained(models.elman, 2)
+    feeds = feeds_of(roots)
+    graph = roots[0].graph
+    x = feeds.pop("x")
+    single = feeds | {graph.inputs["x"][1]: x[0], graph.inputs["x"][2]: x[1]}
+    assert tg.plan(roots)(single)[0] == tg.plan(roots)(feeds | {"x": x})[0]
+
+
+# Wrong input
+@pytest.mark.parametrize(
+    ("error", "change"),
+    [
+        (FeedError, lambda f: f | {"x": f["x"][:-1]}),
+        (FeedError, lambda f: {k: v for k, v in f.items() if k != "U"}),
+        (FeedError, lambda f: f | {"y": f["y"].astype(float)}),
+        (FeedError, lambda f: f | {"y": f["y"][:, :1]}),
+        (UnknownNameError, lambda f: f | {"z": 1.0}),
+        (ValueRangeError, lambda f: f | {"y": f["y"] + 7}),
+        (UsageError, lambda f: 3),
+    ],
+)
+def test_wrong_feeds(error: type[Exception], change: Callable[[Any], Any]) -> None:
+    """The same errors as from `evaluate`."""
+    roots = trained(models.elman)
+    feeds = change(feeds_of(roots))
+    with pytest.raises(error):
+        tg.evaluate(roots, feeds)
+    with pytest.raises(error):
+        tg.plan(roots)(feeds)
+
+
+def test_wrong_outputs() -> None:
+    roots = trained(models.elman)
+    with pytest.raises(UsageError, match="float16"):
+        tg.plan(roots, dtype="float16")
+    for nothing in ([], 3, "loss"):
+        with pytest.raises(UsageError, match="made of nodes"):
+            tg.plan(nothing)
+    with pytest.raises(GraphError):
+        tg.plan([roots[0], trained(models.elman)[0]])
+
+
+# Sabotage: each breaks one stage, and the values tell
+def late_first(classes: Any) -> Any:
+    found = SCHEDULE(classes)
+    recurrence = [k for k, one in enumerate(found) if one.recurrence >= 0]
+    a, b = recurrence[4], recurrence[5]
+    found[a], found[b] = found[b], found[a]
+    return found
+
+
+SCHEDULE = batches.schedule
+BROKEN = {
+    "two batches exchanged": (("tinygraph.planning.compiled.schedule", late_first),),
+    "every value passes by": (("tinygraph.planning.storage._passes", lambda members, uses: True),),
+    "any operand is overwritten": (
+        ("tinygraph.planning.storage._overwritten", lambda c, u, members, slot: _whole_class(c, members, slot)),
+    ),
+    "no last batch": (
+        ("tinygraph.planning.compiled.schedule", lambda classes: SCHEDULE(classes)[:-1]),
+    ),
+    "any grid is steady": (
+        ("tinygraph.planning.emission.step_between", lambda offsets: offsets[1] - offsets[0] if offsets[1:] else 0),
+    ),
+}  # fmt: skip
+
+
+def _whole_class(classes: Any, members: Any, slot: int) -> bool:
+    items = classes.items
+    source = {classes.of[items[i].args[slot]] for i in members}
+    same = items[items[members[0]].args[slot]].shape == items[members[0]].shape
+    return len(source) == 1 and same and len(classes.members[next(iter(source))]) == len(members)
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_a_broken_stage_is_caught(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    roots = trained(models.lstm)
+    feeds = feeds_of(roots)
+    assert not differs(roots, feeds)
+    for target, replacement in BROKEN[how]:
+        monkeypatch.setattr(target, replacement)
+    with suppress(GraphError):  # a view beyond its buffer is caught while planning
+        assert differs(roots, feeds)
