@@ -18,7 +18,6 @@ from tinygraph.flow.bounds import (
     certified_sigma_max,
     certify,
     condition,
-    enclose_elman_product,
     exact_matrix,
     ldl_pivots,
     log_tightness,
@@ -246,59 +245,7 @@ def test_orthogonal_with_tanh_only_shrinks():
     assert np.all(np.diff(moved) <= 1e-12)
 
 
-# Statement 14: enclosures
-@pytest.mark.parametrize(("size", "steps"), [(1, 30), (2, 20), (3, 40)])
-def test_the_enclosure_holds_the_norm_of_many_digits(size, steps):
-    """The norm from 60 digits lies within; the enclosure is tight; a neighbour is outside."""
-    p = {"W": normal(size, 2), "U": normal(size, size, seed=1), "b": normal(size, seed=2)}
-    x = normal(steps, 2, seed=3)
-    low, high = enclose_elman_product(p, x)
-    with mpmath.workdps(60):
-        W, U, b = (mpmath.matrix(p[k].tolist()) for k in "WUb")
-        h, product = mpmath.zeros(size, 1), mpmath.eye(size)
-        for row in x:
-            h = (W * mpmath.matrix(row.tolist()) + U * h + b).apply(mpmath.tanh)
-            product = mpmath.diag([1 - v**2 for v in h]) * U * product
-        norm = Fraction(str(max(mpmath.svd_r(product, compute_uv=False))))
-    assert low <= norm <= high
-    assert high - low < high * Fraction(1, 10**10)
-    run = trajectory(models.elman, p, x)
-    assert log(low) - 1e-9 <= log_norms_from_last(run.jacobians)[-1] <= log(high) + 1e-9
-    assert not low <= norm * (1 + Fraction(1, 10**9)) <= high
-
-
-def test_the_enclosure_sees_what_floats_lose():
-    """At an activation of 20 floats say 0, and far below their range it still holds."""
-    p = {"W": [[1]], "U": [[1]], "b": [0]}
-    low, high = enclose_elman_product(p, [[20]] * 1)
-    assert float(low) == pytest.approx(np.cosh(20) ** -2, rel=1e-10)
-    assert low <= high
-    low, high = enclose_elman_product(p, [[30]] * 30)
-    assert 0 < low <= high < Fraction(1, 10**320)
-
-
-def test_wide_intervals_stay_true():
-    """16 digits over a chaotic net: the enclosure is wide, and holds the narrow one of 60 digits."""
-    p = {"W": np.zeros((3, 1)), "U": 4 * normal(3, 3, seed=24), "b": np.zeros(3)}
-    x = np.zeros((30, 1))
-    wide, narrow = (enclose_elman_product(p, x, initial=[0.1, 0.2, 0.3], digits=d) for d in (16, 60))
-    assert wide[0] <= narrow[0] <= narrow[1] <= wide[1]
-    assert wide[1] - wide[0] > 100 * (narrow[1] - narrow[0])
-
-
-def test_an_enclosure_of_zero():
-    p = {"W": np.eye(2), "U": NILPOTENT, "b": [0, 0]}
-    assert enclose_elman_product(p, np.zeros((2, 2))) == (0, 0)
-
-
-def test_mpmath_keeps_its_precision():
-    before = mpmath.iv.prec, mpmath.mp.prec
-    enclose_elman_product({"W": [[1]], "U": [[1]], "b": [0]}, [[1]], digits=77)
-    assert (mpmath.iv.prec, mpmath.mp.prec) == before
-
-
 # Errors
-P = {"W": [[1]], "U": [[1]], "b": [0]}
 
 
 @pytest.mark.parametrize(
@@ -318,11 +265,6 @@ P = {"W": [[1]], "U": [[1]], "b": [0]}
         (ValueRangeError, "above 0", lambda: condition([[1]], 0)),
         (ValueRangeError, "refuted", lambda: norm_bound(certify([[2]], 1), "tanh", 3)),
         (ShapeError, "distance", lambda: norm_bound(certify([[1]], 2), "tanh", -1)),
-        (UnknownNameError, "'b'", lambda: enclose_elman_product({"W": [[1]], "U": [[1]]}, [[1]])),
-        (ShapeError, "do not fit", lambda: enclose_elman_product(P, [[1, 2]])),
-        (ShapeError, "do not fit", lambda: enclose_elman_product(P | {"U": [[1, 2]]}, [[1]])),
-        (ShapeError, "not that of a matrix", lambda: enclose_elman_product(P, [1])),
-        (ValueRangeError, "digits", lambda: enclose_elman_product(P, [[1]], digits=5)),
     ],
 )
 def test_wrong_input(error, match, call):
