@@ -40,6 +40,8 @@ LATE = {
     ("tinygraph.execute.interpreter", "tinygraph.execute.interval_arrays"): "brings mpmath, 0.1 s",
     ("tinygraph.flow.enclosure", "tinygraph.execute.interval_arrays"): "brings mpmath, 0.1 s",
     ("tinygraph.flow.step_jacobians", "sympy"): "takes 0.2 s",
+    ("tinygraph.flow.theorems.cuts", "sympy"): "takes 0.2 s",
+    ("tinygraph.flow.theorems.induction", "networkx"): "takes 0.1 s",
     ("tinygraph.card", "latex2mathml.converter"): "takes 0.1 s, and only HTML needs it",
     ("tinygraph.viz.flow_chart", "matplotlib"): "takes 0.3 s",
     ("tinygraph.viz.flow_chart", "matplotlib.figure"): "takes 0.3 s",

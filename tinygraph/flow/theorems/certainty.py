@@ -8,13 +8,13 @@ from math import cosh, exp, log
 import numpy as np
 
 from ...cells import Cell
+from ...unrolling import unroll
 from ..bounds import certified_sigma_max, certify, log_tightness
 from ..enclosure import enclose_product
 from ..products import log_norms_from_last
 from ..step_jacobians import trajectory
 from .feeding import normal_feeds
 from .statement import Evidence, Failing, Named, Theorem
-from ...unrolling import unroll
 
 MARGIN = Fraction(1, 10**7)
 
@@ -36,7 +36,7 @@ def certificate(cell: Cell, *, lowered: Fraction = Fraction(0), steps: int = 40)
 
 
 def enclosure(cell: Cell, *, drive: float = 1.0, steps: int = 10) -> Evidence:
-    """The norm of a product from floats, against its enclosure widened by their rounding; inputs are `drive` normals."""
+    """The norm of a product from floats, against its enclosure widened by rounding; inputs are normal * `drive`."""
     net = unroll(cell, steps, initial="fed", sizes=dict.fromkeys(cell.sizes, 2))
     feeds = normal_feeds(net.graph, np.random.default_rng(3))
     parameters = {name: feeds[name] for name in cell.parameters}

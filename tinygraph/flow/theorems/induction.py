@@ -19,10 +19,11 @@ from ...graph.node import Node
 from ...graph.tape import Graph
 from ...ops.structure import concatenate, reshape
 from ...shapes import size
-from ..comparisons import words_and_field
+from ..comparisons import field_and_adjoint, words_and_field
 from .statement import EVERY, Evidence, Failing, Theorem
 
 PAST = "the past"
+LONG = 20  # steps over which the product is multiplied out
 
 
 def every_length(cells: Mapping[str, Cell], *, steps: int = 4, skip: bool = False, joined: bool = True) -> Evidence:
@@ -39,8 +40,8 @@ def every_length(cells: Mapping[str, Cell], *, steps: int = 4, skip: bool = Fals
             return Evidence("", f"{cell.name}: {reason}")
         separators += steps - 1
     first = next(iter(cells.values()))
-    differs = words_and_field(first, 4, 20, seed=0).differs
-    numbers = f"{len(cells)} cells, {separators} states separate; {first.name}: 20 steps equal the product mod 2^61 - 1"
+    differs = words_and_field(first, 4, LONG, seed=0).differs or field_and_adjoint(first, 4, LONG, seed=0).differs
+    numbers = f"{len(cells)} cells, {separators} states separate; {first.name}, {LONG} steps: product = adjoint mod p"
     return Evidence(numbers, differs)
 
 
@@ -131,9 +132,9 @@ def _form(chain: _Chain, t: int) -> list[Any]:
     places: dict[Node, Any] = {chain.states[t - 1]: "the state before"}
     places |= {part: f"part {k} of it" for k, part in enumerate(chain.parts[t - 1]) if part not in places}
     places |= {node: place for place, node in enumerate(own)}
+    operands = {node: [places.get(arg, ("shared", arg.id)) for arg in node.args] for node in own}
     return [
-        (node.op.name, node.shape, [] if node.op.leaf else sorted(node.attrs.items()))
-        + tuple(places.get(arg, ("shared", arg.id)) for arg in node.args)
+        (node.op.name, node.shape, node.kind, None if node.op.leaf else sorted(node.attrs.items()), operands[node])
         for node in own
     ]
 

@@ -46,7 +46,9 @@ def agreement_at(*, n: int = 3, letters: int = 2) -> Evidence:
     ]
     xp = FieldArrays(0)
     points = [_drawn(xp, [U, D]) for _ in range(len(words) // max(1, n * (n - 1)) + 3)]  # enough off the diagonal
-    rows = np.array([[e for point in points for e in _entries({word: 1}, point, xp, n)] for word in words], dtype=object)
+    rows = np.array(
+        [[e for point in points for e in _entries({word: 1}, point, xp, n)] for word in words], dtype=object
+    )
     rank = _rank(rows)
     numbers = f"{len(words)} words of up to {letters} matrices have rank {rank} at n = {n}"
     return Evidence(numbers, f"{len(words) - rank} combinations vanish at n = {n}" if rank < len(words) else "")
@@ -58,7 +60,7 @@ def vandermonde(*, more: int = 0, most: int = 4) -> Evidence:
         n = k + more
         graph = Graph()
         U, D = graph.parameter("U", (n, n)), graph.parameter("D", (n,))
-        words = {_word(D, powers, [Matrix(U)] * k): _sign(powers) for powers in permutations(range(k + 1))}
+        words: Words = {_word(D, powers, [Matrix(U)] * k): _sign(powers) for powers in permutations(range(k + 1))}
         if not _vanishes(words, [U, D], n):
             return Evidence("", f"the word of {k} letters does not vanish at n = {n}")
     return Evidence(f"words of 1 to {most} letters vanish at n = 1 to {most}")
@@ -74,8 +76,10 @@ def standard_polynomial(*, n: int = 2) -> Evidence:
 
 
 def wrong_formulas(cells: Mapping[str, Cell], *, n: int = 2) -> Evidence:
-    """How many wrong step Jacobians agree with the right ones at size n: one word dropped, or of another sign, one
-    letter transposed, or two neighbours exchanged."""
+    """How many wrong step Jacobians agree with the right ones at size n.
+
+    In each, one word is dropped or has another sign, one letter is transposed, or two neighbours are exchanged.
+    """
     wrong = passed = 0
     for cell in cells.values():
         try:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from ...cells import Cell
-from ...errors import UnknownNameError, nearest
 
 Kind = Literal["exact", "rigorous", "numeric", "statistical"]
 
@@ -71,8 +70,14 @@ class Theorem:
     failing: tuple[Failing, ...]
     given: Mapping[str, Any]
 
+    @property
+    def named(self) -> list[str]:
+        """The cells that it is about by name, in its failing versions too."""
+        values = [*self.given.values(), *(failing.changed[1] for failing in self.failing)]
+        return [value.name for value in values if isinstance(value, Named) and value != EVERY]
+
     def run(self, cells: Mapping[str, Cell], changed: Mapping[str, Any] | None = None) -> Evidence:
-        """The check, with its arguments or with some of them changed. Raises `UnknownNameError` for a cell."""
+        """The check, with its arguments or with some of them changed. The cells must hold those that are `named`."""
         arguments = {**self.given, **(changed or {})}
         return self.check(**{name: _resolved(value, cells) for name, value in arguments.items()})
 
@@ -80,8 +85,4 @@ class Theorem:
 def _resolved(value: Any, cells: Mapping[str, Cell]) -> Any:
     if not isinstance(value, Named):
         return value
-    if value == EVERY:
-        return cells
-    if value.name not in cells:
-        raise UnknownNameError(f"a statement is about the cell {value.name!r}", fix=nearest(value.name, cells))
-    return cells[value.name]
+    return cells if value == EVERY else cells[value.name]

@@ -210,7 +210,7 @@ def _diagnosis(step: Step, jacobian: Words, formula: Words) -> str:
 
 
 def _at_this_time(step: Step, words: Words) -> Words:
-    """The words with the values of the step before replaced by those of this step; if there are none, old states too."""
+    """The words with values of the step before replaced by those of this step; if there are none, old states."""
     made = [node for node in step.net.graph.nodes if node.step == 1 and not node.op.leaf]
     earlier = [node for node in made if node.scope == step.earlier.scope]
     now = dict(zip(earlier, (node for node in made if not node.scope), strict=True))
