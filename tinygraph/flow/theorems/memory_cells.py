@@ -2,6 +2,7 @@ r"""Statements 3 and 4: what the memory of an LSTM does, and for which cells it 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import wraps
 from typing import Any
 
@@ -35,10 +36,10 @@ def _without(cell: Cell, state: str) -> Cell:
     place = list(cell.roles).index(state)
 
     @wraps(cell.function)
-    def equations(*nodes: Node) -> Any:
-        return cell.function(*nodes[:place], stop_gradient(nodes[place]), *nodes[place + 1 :])
+    def equations(*nodes: Node, **options: Any) -> Any:
+        return cell.function(*nodes[:place], stop_gradient(nodes[place]), *nodes[place + 1 :], **options)
 
-    return Cell(f"{cell.name} without {state}", equations, cell.roles, cell.output)
+    return replace(cell, name=f"{cell.name} without {state}", function=equations)
 
 
 def _parameters(words: Words) -> list[str]:

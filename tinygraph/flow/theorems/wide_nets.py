@@ -31,7 +31,7 @@ def mean_field_values(*, shift: float = 0.0) -> Evidence:
     return Evidence("; ".join(shown))
 
 
-def finite_nets(*, shift: float = 0.0, size: int = 120, nets: int = 24, steps: int = 500) -> Evidence:
+def finite_nets(*, shift: float = 0.0, size: int = 120, nets: int = 16, steps: int = 300) -> Evidence:
     """The mean largest exponents of random nets at three gains, against mean field at those plus `shift`, less C/n."""
     shown = []
     for gain, _, _, deficit in MEAN_FIELD[:3]:
