@@ -101,7 +101,7 @@ def wrong_formulas(cells: Mapping[str, Cell], *, n: int = 2) -> Evidence:
 
 def _mistakes(word: Word) -> Iterator[tuple[Word, int]]:
     """Words that stand wrongly for this one, with a factor: none (dropped), the negative, and changed letters."""
-    if not all(isinstance(one, (Diagonal, Matrix)) for one in word):
+    if not all(_generic(one) for one in word):
         return
     yield (*word, *word), 0
     yield word, -1
@@ -112,6 +112,11 @@ def _mistakes(word: Word) -> Iterator[tuple[Word, int]]:
         changed = normal((*word[:place], word[place + 1], word[place], *word[place + 2 :]))
         if changed != word:
             yield changed, 1
+
+
+def _generic(one: Letter) -> bool:
+    """A matrix, or a diagonal of values: not one of slopes that are 0 or 1, nor one that moves entries."""
+    return isinstance(one, Matrix) or (isinstance(one, Diagonal) and not any(atom.how for atom, _ in one.factors))
 
 
 def _word(D: Node, powers: Sequence[int], matrices: Sequence[Letter]) -> Word:

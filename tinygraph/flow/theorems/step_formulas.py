@@ -1,145 +1,17 @@
 r"""Statement 2: the Jacobian of a step is the textbook's formula, word for word.
 
-The formulas are written here by hand, in the textbook's way: derivatives in the values of the gates, such as
-diag(1 - h^2) U. Both sides are multiplied out, and are then equal or different as dicts of words.
+Both sides, the formula written by hand in `formulas` and the words derived from the equations, are multiplied out,
+and are then equal or different as dicts of words.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from ...cells import Cell
-from ...errors import expect
-from ...graph.letters import (
-    Atom,
-    Diagonal,
-    Matrix,
-    Polynomial,
-    Word,
-    Words,
-    compose,
-    diagonals,
-    letter,
-    normal,
-    total,
-)
-from ...graph.node import Node
-from ...graph.tape import cone
-from ...symbolic.words import Block, StepWords, expand, step_words, value_polynomials
-from ...unrolling import Unrolled, unroll
+from ...graph.letters import Atom, Diagonal, Matrix, Word, Words, normal, total
+from .formulas import TEXTBOOK, Formula, Step
 from .statement import EVERY, Evidence, Failing, Theorem
-
-
-@dataclass(frozen=True)
-class Sum:
-    """A sum of words that is written as in formulas: `D(z) + D(1 - z) @ U`."""
-
-    words: Words
-
-    def __add__(self, other: Sum) -> Sum:
-        return Sum(total(self.words, other.words))
-
-    def __matmul__(self, other: Sum) -> Sum:
-        return Sum(compose(self.words, other.words))
-
-
-def D(polynomial: Polynomial) -> Sum:
-    """diag of a value."""
-    return Sum(diagonals(polynomial))
-
-
-class Step:
-    """One step of a cell, and the step before it, whose values a wrong formula may take."""
-
-    def __init__(self, cell: Cell, *, shifted: bool = False) -> None:
-        self.words: StepWords = step_words(cell)
-        self.net: Unrolled = self.words.net
-        graph, shapes = self.net.graph, cell.shapes(self.net.sizes)
-        start = {s: graph.input(f"earlier {s}", shapes[s]) for s in cell.states}
-        self.earlier = unroll(
-            cell, 1, graph=graph, initial=start, parameters=self.net.parameters, contexts=self.net.contexts,
-            scope="earlier", sizes=self.net.sizes,
-        )  # fmt: skip
-        self.shifted = shifted
-        self.before = [self.earlier.series[s].last for s in cell.states]
-        self.polynomials = value_polynomials([*self.words.roots, *self.before])
-
-    def __getattr__(self, label: str) -> Polynomial:
-        """The value labelled so at t; in a shifted step the one at t - 1."""
-        states = self.net.cell.states
-        if not self.shifted:
-            return Polynomial.of(self.net.series[label][1])
-        return Polynomial.of(self.net.series[label][0] if label in states else self.earlier.series[label][1])
-
-    def old(self, state: str) -> Polynomial:
-        """The state at t - 1."""
-        return Polynomial.of(self.net.series[state][0])
-
-    def M(self, name: str) -> Sum:
-        """A matrix by the name of its parameter."""
-        return Sum(letter(Matrix(self.net.parameters[name])))
-
-    def made(self, op: str, *operands: str) -> Polynomial:
-        """The value without a label that `op` makes of something with these names among it, such as tanh of c."""
-        roots = self.before if self.shifted else self.words.roots
-        found = [n for n in cone(roots) if n.op.name == op and {a.label for a in n.args}.issuperset(operands)]
-        expect(found[0] if found else None, Node, f"the cell has one {op} of {', '.join(operands)}")
-        return Polynomial.of(found[0])
-
-    def expanded(self, words: Words) -> Words:
-        return expand(words, self.polynomials)
-
-
-def tanh_slope(y: Polynomial) -> Sum:
-    """diag(1 - y^2)."""
-    return D(1 - y * y)
-
-
-def sigmoid_slope(s: Polynomial) -> Sum:
-    """diag(s (1 - s))."""
-    return D(s * (1 - s))
-
-
-def _elman(t: Step) -> dict[Block, Sum]:
-    return {("h", "h"): tanh_slope(t.h) @ t.M("U")}
-
-
-def _lstm(t: Step) -> dict[Block, Sum]:
-    memory = D(t.f)
-    gates = (
-        D(t.old("c")) @ sigmoid_slope(t.f) @ t.M("U_f")
-        + D(t.g) @ sigmoid_slope(t.i) @ t.M("U_i")
-        + D(t.i) @ tanh_slope(t.g) @ t.M("U_g")
-    )
-    seen = t.made("tanh", "c")
-    out = D(t.o) @ tanh_slope(seen)
-    return {
-        ("c", "c"): memory,
-        ("c", "h"): gates,
-        ("h", "c"): out @ memory,
-        ("h", "h"): D(seen) @ sigmoid_slope(t.o) @ t.M("U_o") + out @ gates,
-    }
-
-
-def _gru(t: Step) -> dict[Block, Sum]:
-    candidate = tanh_slope(t.c) @ t.M("U") @ (D(t.r) + D(t.old("h")) @ sigmoid_slope(t.r) @ t.M("U_r"))
-    return {("h", "h"): D(t.z) + D(t.old("h") - t.c) @ sigmoid_slope(t.z) @ t.M("U_z") + D(1 - t.z) @ candidate}
-
-
-def _gru_reset_after(t: Step) -> dict[Block, Sum]:
-    inner = t.made("add", "b_U")
-    candidate = tanh_slope(t.c) @ (D(t.r) @ t.M("U") + D(inner) @ sigmoid_slope(t.r) @ t.M("U_r"))
-    return {("h", "h"): D(t.z) + D(t.old("h") - t.c) @ sigmoid_slope(t.z) @ t.M("U_z") + D(1 - t.z) @ candidate}
-
-
-# The formulas by the cell's name. Another cell is left out, and said to be.
-TEXTBOOK: dict[str, Callable[[Step], dict[Block, Sum]]] = {
-    "elman": _elman,
-    "lstm": _lstm,
-    "gru": _gru,
-    "gru_reset_after": _gru_reset_after,
-}
 
 
 def _reversed(words: Words) -> Words:
@@ -177,7 +49,7 @@ def textbook(cells: Mapping[str, Cell], *, mistake: str = "") -> Evidence:
     return Evidence(numbers, wrong if known else "no cell has a formula")
 
 
-def _compared(cell: Cell, formula_of: Callable[[Step], dict[Block, Sum]], mistake: str) -> tuple[int, str]:
+def _compared(cell: Cell, formula_of: Callable[[Step], Formula], mistake: str) -> tuple[int, str]:
     """The number of words, and what is wrong with the first block that differs."""
     step = Step(cell, shifted=mistake == SHIFTED)
     words = 0

@@ -1,0 +1,241 @@
+r"""The Jacobians of one step as textbooks write them: derivatives in the values of the gates, such as diag(1 - h^2) U.
+
+Each is written by hand from the cell's equations, and knows nothing of the rules by which `symbolic.words` derives
+the same: `step_formulas` holds the two against each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+
+from ...cells import Cell
+from ...errors import expect
+from ...graph.letters import Matrix, Polynomial, Words, as_polynomial, compose, diagonals, letter, total
+from ...graph.node import Node
+from ...graph.tape import cone
+from ...symbolic.words import Block, StepWords, expand, step_words, value_polynomials
+from ...unrolling import Unrolled, unroll
+
+
+@dataclass(frozen=True)
+class Sum:
+    """A sum of words that is written as in formulas: `D(z) + D(1 - z) @ U`."""
+
+    words: Words
+
+    def __add__(self, other: Sum) -> Sum:
+        return Sum(total(self.words, other.words))
+
+    def __matmul__(self, other: Sum) -> Sum:
+        return Sum(compose(self.words, other.words))
+
+
+def D(polynomial: Polynomial) -> Sum:
+    """diag of a value."""
+    return Sum(diagonals(polynomial))
+
+
+class Step:
+    """One step of a cell, and the step before it, whose values a wrong formula may take."""
+
+    def __init__(self, cell: Cell, *, shifted: bool = False) -> None:
+        self.words: StepWords = step_words(cell)
+        self.net: Unrolled = self.words.net
+        graph, shapes = self.net.graph, cell.shapes(self.net.sizes)
+        start = {s: graph.input(f"earlier {s}", shapes[s]) for s in cell.states}
+        self.earlier = unroll(
+            cell, 1, graph=graph, initial=start, parameters=self.net.parameters, contexts=self.net.contexts,
+            scope="earlier", sizes=self.net.sizes,
+        )  # fmt: skip
+        self.shifted = shifted
+        self.before = [self.earlier.series[s].last for s in cell.states]
+        self.polynomials = value_polynomials([*self.words.roots, *self.before])
+
+    def __getattr__(self, label: str) -> Polynomial:
+        """The value labelled so at t; in a shifted step the one at t - 1."""
+        states = self.net.cell.states
+        if not self.shifted:
+            return Polynomial.of(self.net.series[label][1])
+        return Polynomial.of(self.net.series[label][0] if label in states else self.earlier.series[label][1])
+
+    def old(self, state: str) -> Polynomial:
+        """The state at t - 1."""
+        return Polynomial.of(self.net.series[state][0])
+
+    def parameter(self, name: str) -> Polynomial:
+        """The entries of a vector of parameters."""
+        return Polynomial.of(self.net.parameters[name])
+
+    def M(self, name: str) -> Sum:
+        """A matrix by the name of its parameter."""
+        return Sum(letter(Matrix(self.net.parameters[name])))
+
+    def made(self, op: str, *operands: str) -> Polynomial:
+        """The last value that `op` makes of operands with these names among them, such as tanh of c."""
+        roots = self.before if self.shifted else self.words.roots
+        found = [n for n in cone(roots) if n.op.name == op and {a.label for a in n.args}.issuperset(operands)]
+        expect(found[-1] if found else None, Node, f"the formula speaks of a {op} of {', '.join(operands)}")
+        return Polynomial.of(found[-1])
+
+    def expanded(self, words: Words) -> Words:
+        return expand(words, self.polynomials)
+
+
+Formula = dict[Block, Sum]
+
+
+def tanh_slope(y: Polynomial) -> Sum:
+    """diag(1 - y^2)."""
+    return D(1 - y * y)
+
+
+def sigmoid_slope(s: Polynomial) -> Sum:
+    """diag(s (1 - s))."""
+    return D(s * (1 - s))
+
+
+# Simple networks
+def _tanh(t: Step) -> Formula:
+    return {("h", "h"): tanh_slope(t.h) @ t.M("U")}
+
+
+def _logistic(t: Step) -> Formula:
+    return {("h", "h"): sigmoid_slope(t.h) @ t.M("U")}
+
+
+def _linear(t: Step) -> Formula:
+    return {("h", "h"): t.M("U")}
+
+
+def _rectified(t: Step) -> Formula:
+    return {("h", "h"): D(t.made("add", "b").mapped("step")) @ t.M("U")}
+
+
+def _leaky(t: Step) -> Formula:
+    a = as_polynomial(Fraction(1, 2))
+    return {("h", "h"): D(1 - a) + D(a) @ tanh_slope(t.made("tanh")) @ t.M("U")}
+
+
+def _jordan(t: Step) -> Formula:
+    return {("o", "o"): t.M("V") @ tanh_slope(t.h) @ t.M("R")}
+
+
+# Long short-term memory
+def _lstm(t: Step) -> Formula:
+    return _memory(t, {})
+
+
+def _peephole(t: Step) -> Formula:
+    return _memory(t, {gate: D(t.parameter(f"p_{gate}")) for gate in "ifo"})
+
+
+def _peephole_full(t: Step) -> Formula:
+    return _memory(t, {gate: t.M(f"V_{gate}") for gate in "ifo"})
+
+
+def _memory(t: Step, sees: dict[str, Sum]) -> Formula:
+    """`sees` has the peephole of each gate."""
+    forgets, writes = D(t.old("c")) @ sigmoid_slope(t.f), D(t.g) @ sigmoid_slope(t.i)
+    memory = D(t.f)
+    if sees:
+        memory = memory + forgets @ sees["f"] + writes @ sees["i"]
+    through_h = forgets @ t.M("U_f") + writes @ t.M("U_i") + D(t.i) @ tanh_slope(t.g) @ t.M("U_g")
+    return _shown(t, memory, through_h, sees)
+
+
+def _coupled(t: Step) -> Formula:
+    through_h = D(t.old("c") - t.g) @ sigmoid_slope(t.f) @ t.M("U_f") + D(1 - t.f) @ tanh_slope(t.g) @ t.M("U_g")
+    return _shown(t, D(t.f), through_h, {})
+
+
+def _shown(t: Step, memory: Sum, through_h: Sum, sees: dict[str, Sum]) -> Formula:
+    """h = o tanh(c), where d c / d c is `memory` and d c / d h is `through_h`."""
+    seen = t.made("tanh", "c")
+    gate, out = D(seen) @ sigmoid_slope(t.o), D(t.o) @ tanh_slope(seen)
+    if sees:
+        out = out + gate @ sees["o"]
+    return {
+        ("c", "c"): memory,
+        ("c", "h"): through_h,
+        ("h", "c"): out @ memory,
+        ("h", "h"): gate @ t.M("U_o") + out @ through_h,
+    }
+
+
+# Gated recurrent units
+def _gate(t: Step, name: str) -> Sum:
+    """d (gate) / d h."""
+    return sigmoid_slope(getattr(t, name)) @ t.M(f"U_{name}")
+
+
+def _reset(t: Step, y: Polynomial, gate: str = "r") -> Sum:
+    """d y / d h for y = tanh(U (gate h) + ...)."""
+    return tanh_slope(y) @ t.M("U") @ (D(getattr(t, gate)) + D(t.old("h")) @ _gate(t, gate))
+
+
+def _gru(t: Step) -> Formula:
+    return {("h", "h"): D(t.z) + D(t.old("h") - t.c) @ _gate(t, "z") + D(1 - t.z) @ _reset(t, t.c)}
+
+
+def _gru_new(t: Step) -> Formula:
+    return {("h", "h"): D(1 - t.z) + D(t.c - t.old("h")) @ _gate(t, "z") + D(t.z) @ _reset(t, t.c)}
+
+
+def _gru_reset_after(t: Step) -> Formula:
+    candidate = tanh_slope(t.c) @ (D(t.r) @ t.M("U") + D(t.made("add", "b_U")) @ _gate(t, "r"))
+    return {("h", "h"): D(t.z) + D(t.old("h") - t.c) @ _gate(t, "z") + D(1 - t.z) @ candidate}
+
+
+def _mgu(t: Step) -> Formula:
+    return {("h", "h"): D(1 - t.f) + D(t.c - t.old("h")) @ _gate(t, "f") + D(t.f) @ _reset(t, t.c, "f")}
+
+
+def _mut1(t: Step) -> Formula:
+    return {("h", "h"): D(1 - t.z) + D(t.z) @ _reset(t, t.made("tanh"))}
+
+
+def _mut2(t: Step) -> Formula:
+    y = t.made("tanh")
+    return {("h", "h"): D(1 - t.z) + D(y - t.old("h")) @ _gate(t, "z") + D(t.z) @ _reset(t, y)}
+
+
+def _mut3(t: Step) -> Formula:
+    y, bent = t.made("tanh"), tanh_slope(t.made("tanh", "h"))
+    return {("h", "h"): D(1 - t.z) + D(y - t.old("h")) @ _gate(t, "z") @ bent + D(t.z) @ _reset(t, y)}
+
+
+# Highways
+def _highway(t: Step, letter: str = "W") -> Formula:
+    y = t.made("tanh")
+    gate = D(y - t.old("h")) @ sigmoid_slope(t.t) @ t.M(f"{letter}_t")
+    return {("h", "h"): D(1 - t.t) + gate + D(t.t) @ tanh_slope(y) @ t.M(letter)}
+
+
+def _recurrent_highway(t: Step) -> Formula:
+    return _highway(t, "U")
+
+
+# By the cell's name. Another cell is left out, and said to be.
+TEXTBOOK: dict[str, Callable[[Step], Formula]] = {
+    **dict.fromkeys(("elman", "captioner", "captioner_first"), _tanh),
+    **dict.fromkeys(("elman_relu", "irnn"), _rectified),
+    **dict.fromkeys(("elman_linear", "linear"), _linear),
+    "elman_sigmoid": _logistic,
+    "leaky": _leaky,
+    "jordan": _jordan,
+    "lstm": _lstm,
+    "lstm_peephole": _peephole,
+    "lstm_peephole_full": _peephole_full,
+    "lstm_coupled": _coupled,
+    "gru": _gru,
+    "gru_new": _gru_new,
+    "gru_reset_after": _gru_reset_after,
+    "mgu": _mgu,
+    "mut1": _mut1,
+    "mut2": _mut2,
+    "mut3": _mut3,
+    "highway": _highway,
+    "recurrent_highway": _recurrent_highway,
+}
