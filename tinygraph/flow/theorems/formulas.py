@@ -14,7 +14,6 @@ from ...cells import Cell
 from ...errors import expect
 from ...graph.letters import Matrix, Polynomial, Words, as_polynomial, compose, diagonals, letter, total
 from ...graph.node import Node
-from ...graph.tape import cone
 from ...symbolic.words import Block, StepWords, expand, step_words, value_polynomials
 from ...unrolling import Unrolled, unroll
 
@@ -38,27 +37,28 @@ def D(polynomial: Polynomial) -> Sum:
 
 
 class Step:
-    """One step of a cell, and the step before it, whose values a wrong formula may take."""
+    """One step of a cell, and the step before it, whose values a `shifted` formula takes.
+
+    states_before, gates_before   of each new state and of each other value of the step, the one at t - 1
+    """
 
     def __init__(self, cell: Cell, *, shifted: bool = False) -> None:
         self.words: StepWords = step_words(cell)
         self.net: Unrolled = self.words.net
-        graph, shapes = self.net.graph, cell.shapes(self.net.sizes)
-        start = {s: graph.input(f"earlier {s}", shapes[s]) for s in cell.states}
-        self.earlier = unroll(
-            cell, 1, graph=graph, initial=start, parameters=self.net.parameters, contexts=self.net.contexts,
-            scope="earlier", sizes=self.net.sizes,
-        )  # fmt: skip
+        graph, shapes, scope = self.net.graph, cell.shapes(self.net.sizes), "before"
+        start = {state: graph.input(f"{scope} {state}", shapes[state]) for state in cell.states}
+        shared = {"parameters": self.net.parameters, "contexts": self.net.contexts, "sizes": self.net.sizes}
+        earlier = unroll(cell, 1, graph=graph, initial=start, scope=scope, **shared)  # type: ignore[arg-type]
+        made = [node for node in graph.nodes if node.step == 1 and not node.op.leaf]
+        here, there = ([node for node in made if node.scope == where] for where in ("", scope))
+        self.gates_before = dict(zip(here, there, strict=True))
+        self.states_before = {self.net.series[state][1]: self.net.series[state][0] for state in cell.states}
         self.shifted = shifted
-        self.before = [self.earlier.series[s].last for s in cell.states]
-        self.polynomials = value_polynomials([*self.words.roots, *self.before])
+        self.polynomials = value_polynomials([*self.words.roots, *(earlier.series[state][1] for state in cell.states)])
 
     def __getattr__(self, label: str) -> Polynomial:
-        """The value labelled so at t; in a shifted step the one at t - 1."""
-        states = self.net.cell.states
-        if not self.shifted:
-            return Polynomial.of(self.net.series[label][1])
-        return Polynomial.of(self.net.series[label][0] if label in states else self.earlier.series[label][1])
+        """The value labelled so at t."""
+        return self._value(self.net.series[label][1])
 
     def old(self, state: str) -> Polynomial:
         """The state at t - 1."""
@@ -74,13 +74,15 @@ class Step:
 
     def made(self, op: str, *operands: str) -> Polynomial:
         """The last value that `op` makes of operands with these names among them, such as tanh of c."""
-        roots = self.before if self.shifted else self.words.roots
-        found = [n for n in cone(roots) if n.op.name == op and {a.label for a in n.args}.issuperset(operands)]
+        found = [n for n in self.gates_before if n.op.name == op and {a.label for a in n.args}.issuperset(operands)]
         expect(found[-1] if found else None, Node, f"the formula speaks of a {op} of {', '.join(operands)}")
-        return Polynomial.of(found[-1])
+        return self._value(found[-1])
 
     def expanded(self, words: Words) -> Words:
         return expand(words, self.polynomials)
+
+    def _value(self, node: Node) -> Polynomial:
+        return Polynomial.of({**self.gates_before, **self.states_before}[node] if self.shifted else node)
 
 
 Formula = dict[Block, Sum]

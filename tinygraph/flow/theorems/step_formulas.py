@@ -82,13 +82,10 @@ def _diagnosis(step: Step, jacobian: Words, formula: Words) -> str:
 
 
 def _at_this_time(step: Step, words: Words) -> Words:
-    """The words with values of the step before replaced by those of this step; if there are none, old states."""
-    made = [node for node in step.net.graph.nodes if node.step == 1 and not node.op.leaf]
-    earlier = [node for node in made if node.scope == step.earlier.scope]
-    now = dict(zip(earlier, (node for node in made if not node.scope), strict=True))
-    used = {node for word in words for one in word if isinstance(one, Diagonal) for (node, _), _ in one.factors}
-    if not used & now.keys():
-        now = {step.net.series[s][0]: step.net.series[s][1] for s in step.net.cell.states}
+    """The words with gates of the step before replaced by those of this step; if there are none, old states."""
+    used = {atom.node for word in words for one in word if isinstance(one, Diagonal) for atom, _ in one.factors}
+    gates, states = ({old: new for new, old in pairs.items()} for pairs in (step.gates_before, step.states_before))
+    now = gates if used & gates.keys() else states
 
     def moved(word: Word) -> Word:
         return normal(
