@@ -61,7 +61,8 @@ def test_every_cell_of_many_digits(name):
     chosen = models.CELLS[name]
     step = StepMap(chosen, dict.fromkeys(chosen.sizes, 2))
     rng, shapes = np.random.default_rng(5), chosen.shapes(step.net.sizes)
-    kinds = {n: rng.integers(0, 2, (3, *shapes[n])) for n, role in chosen.inputs.items() if role.kind != "real"}
+    whole = {n: rng.integers(0, 2, (3, *shapes[n])) for n, role in chosen.inputs.items() if role.kind != "real"}
+    kinds = {n: v > 0 if chosen.inputs[n].kind == "boolean" else v for n, v in whole.items()}
     inputs = {n: rng.standard_normal((3, *shapes[n])) for n in chosen.inputs} | kinds
     contexts = {n: rng.standard_normal(shapes[n]) for n in chosen.contexts}
     p = {n: rng.standard_normal(shapes[n]) for n in chosen.parameters}
@@ -165,7 +166,7 @@ def test_mpmath_keeps_its_precision():
         (ShapeError, "size|shape|rank", lambda: enclose_product(models.elman, P, [1])),
         (UnknownNameError, "V", lambda: enclose_product(models.elman, P | {"V": [[1]]}, [[1]])),
         (ValueRangeError, "digits", lambda: enclose_product(models.elman, P, [[1]], digits=5)),
-        (FeedError, "neither a number", lambda: enclose_product(models.elman, P, [["1"]])),
+        (FeedError, "the feed is", lambda: enclose_product(models.elman, P, [["1"]])),
         (NonFiniteError, "nan", lambda: enclose_product(models.elman, P, [[float("nan")]])),
     ],
 )

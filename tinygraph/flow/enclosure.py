@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from ..cells import Cell
-from ..errors import FeedError
 from ..execute.arrays import Value
+from ..execute.feeds import bind
+from ..graph.tape import cone
 from ..symbolic.running import run_tape
 from .bounds import certified_sigma_max, certify
 from .step_jacobians import GivenSteps, given_steps
@@ -53,21 +54,15 @@ def interval_product(given: GivenSteps, digits: int) -> list[list[Interval]]:
     """The ends of the intervals around the entries of J_T ... J_1, shape (S, S)."""
     from ..execute.interval_arrays import IntervalArrays, ends  # brings mpmath, 0.1 s
 
-    step, net = given.step, given.step.net
-    missing = [name for name in step.cell.parameters if name not in given.parameters]
-    if missing:
-        raise FeedError(f"no value for parameter {missing[0]!r} of cell {step.cell.name}")
-    xp = IntervalArrays(digits=digits)
+    step, net, xp = given.step, given.step.net, IntervalArrays(digits=digits)
     new = {state: net.series[state][1] for state in step.cell.states}
-    roots = [*new.values(), *step.block_nodes.values()]
-    fixed = {net.parameters[name].id: value for name, value in given.parameters.items()}
+    nodes = cone([*new.values(), *step.block_nodes.values()])
     states = {state: step.initial_state(given.initial, state) for state in new}
     product = xp.array(np.eye(step.size, dtype=int), "real")
     for t in range(given.count):
-        fed = {net.series[name][1].id: given.series[name][t] for name in step.cell.inputs}
-        fed |= {net.contexts[name].id: given.series[name][t] for name in step.cell.contexts}
-        fed |= {net.series[state][0].id: value for state, value in states.items()}
-        values = run_tape(xp, roots, fixed | fed)
+        feeds = {name: v[t : t + 1] if name in step.cell.inputs else v[t] for name, v in given.series.items()}
+        feeds |= given.parameters | {f"{state}_0": value for state, value in states.items()}
+        values = run_tape(xp, nodes, bind(net.graph, feeds, nodes, "fiuO").values)
         states = {state: values[node.id] for state, node in new.items()}
         product = xp.matmul(_joined(given, values), product)
     return [[ends(entry) for entry in row] for row in xp.array(product, "real")]
