@@ -131,8 +131,8 @@ def _short(text: str) -> str:
     return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
 
 
-def check_theorems(cells: Mapping[str, Cell], keys: Iterable[str] = ()) -> TheoremReport:
-    """Check the statements, or those with these keys, for the cells given by name: `tg.check_theorems(models.CELLS)`.
+def check_theorems(cells: Mapping[str, Cell], keys: str | Iterable[str] = ()) -> TheoremReport:
+    """Check the statements, or those with these keys, for cells by name: `tg.check_theorems(models.CELLS)`.
 
     Statements about every cell run over all of them, so add your own to those of `models`; others are about cells
     by name, which must be among them.
@@ -143,7 +143,7 @@ def check_theorems(cells: Mapping[str, Cell], keys: Iterable[str] = ()) -> Theor
         expect(cell, Cell, f"{name!r} is to be a cell", "models.CELLS")
     for name in sorted({name for theorem in THEOREMS.values() for name in theorem.named} - cells.keys()):
         raise UnknownNameError(f"the statements are also about the cell {name!r}", fix="models.CELLS | {'mine': mine}")
-    chosen = list(keys) or list(THEOREMS)
+    chosen = [keys] if isinstance(keys, str) else list(keys) or list(THEOREMS)
     for key in chosen:
         if key not in THEOREMS:
             raise UnknownNameError(f"no statement {key!r}", fix=nearest(key, THEOREMS))

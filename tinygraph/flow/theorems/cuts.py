@@ -45,13 +45,14 @@ CUTS: tuple[tuple[str, dict[str, int], int], ...] = (
 
 
 def _losses(steps: int) -> dict[int, Node]:
-    """A net whose numbers stay fractions: h_t = U h_{t-1} - h_{t-1}^2 / 4 + x, with the loss h_t . h_t at each step."""
+    """A net whose numbers stay fractions: h_t = U h_{t-1} - h_{t-1} h_{t-2} / 4 + x, with the loss h_t . h_t."""
     graph = Graph()
     U, x = graph.parameter("U", (2, 2)), graph.constant("x", np.array([1, 2]))
     states, losses = [graph.constant("h0", zeros=(2,))], {}
     for t in range(1, steps + 1):
         with graph.at(step=t):
-            states.append(U @ states[-1] - states[-1] * states[-1] / 4 + x)
+            older = states[-2] if t > 1 else x
+            states.append(U @ states[-1] - states[-1] * older / 4 + x)
             losses[t] = dot(states[-1], states[-1])
     return losses
 

@@ -27,11 +27,9 @@ from ...symbolic.running import leaf_values, run_tape
 from ...symbolic.words import NoWordsError, act, step_words
 from .statement import EVERY, Evidence, Failing, Theorem
 
-POWERS = (0, 1, 2)
 
-
-def agreement_at(*, n: int = 3, letters: int = 2) -> Evidence:
-    """The rank of all words of up to `letters` letters U or U^T and powers 0 to 2 of D between, at size n mod p.
+def agreement_at(*, n: int = 3, letters: int = 2, powers: Sequence[int] = (0, 1, 2)) -> Evidence:
+    """The rank of all words of up to `letters` letters U or U^T and such `powers` of D between, at size n mod p.
 
     Full rank at random numbers proves that no combination vanishes; a deficit shows one that does.
     """
@@ -39,10 +37,10 @@ def agreement_at(*, n: int = 3, letters: int = 2) -> Evidence:
     U, D = graph.parameter("U", (n, n)), graph.parameter("D", (n,))
     matrices = [Matrix(U), Matrix(U, True)]
     words = [
-        _word(D, powers, chosen)
+        _word(D, between, chosen)
         for count in range(letters + 1)
         for chosen in product(matrices, repeat=count)
-        for powers in product(POWERS, repeat=count + 1)
+        for between in product(powers, repeat=count + 1)
     ]
     xp = FieldArrays(0)
     points = [_drawn(xp, [U, D]) for _ in range(len(words) // max(1, n * (n - 1)) + 3)]  # enough off the diagonal

@@ -26,12 +26,7 @@ EVERY = Named("*")  # all cells that the caller has, by name
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a check found.
-
-    holds     whether the statement held
-    numbers   what was computed, in one line
-    reason    where it does not hold, in one line; empty where it does
-    """
+    """What a check found: in one line each, what was computed, and where it does not hold (empty where it does)."""
 
     numbers: str
     reason: str = ""
