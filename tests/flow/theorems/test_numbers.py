@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from tinygraph import models
-from tinygraph.errors import DifferentiationError
 from tinygraph.flow.comparisons import adjoint_and_central_differences, adjoint_and_complex_step
 from tinygraph.flow.paths import count_paths
 from tinygraph.flow.products import spectral_radius, transient
@@ -34,15 +33,12 @@ def test_words_and_paths_of_a_step(name):
     assert words == {(a, b): count_paths(net.series[a][1], net.series[b][0]) for a in states for b in states}
 
 
-@pytest.mark.parametrize("name", models.CELLS)
+@pytest.mark.parametrize("name", ["elman", "lstm", "gru", "gru_reset_after"])
 def test_errors_of_numeric_derivatives(name):
     """Central differences at 1e-5 come to about 4e-9, the complex step to 1.6e-13."""
     central = max(adjoint_and_central_differences(models.CELLS[name], seed).error for seed in range(2))
     assert central <= 4e-9
-    try:
-        complex_step = max(adjoint_and_complex_step(models.CELLS[name], seed).error for seed in range(2))
-    except DifferentiationError:
-        return
+    complex_step = max(adjoint_and_complex_step(models.CELLS[name], seed).error for seed in range(2))
     assert complex_step <= 1.6e-13
 
 
