@@ -9,10 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 
 from ...cells import Cell
 from ...errors import expect
-from ...graph.letters import Matrix, Polynomial, Words, as_polynomial, compose, diagonals, letter, total
+from ...graph.letters import (
+    Contraction,
+    Matrix,
+    Polynomial,
+    Selection,
+    Words,
+    as_polynomial,
+    compose,
+    diagonals,
+    letter,
+    total,
+)
 from ...graph.node import Node
 from ...symbolic.words import Block, StepWords, expand, step_words, value_polynomials
 from ...unrolling import Unrolled, unroll
@@ -39,7 +51,7 @@ def D(polynomial: Polynomial) -> Sum:
 class Step:
     """One step of a cell, and the step before it, whose values a `shifted` formula takes.
 
-    states_before, gates_before   of each new state and of each other value of the step, the one at t - 1
+    before   of each value of the step, the one at t - 1
     """
 
     def __init__(self, cell: Cell, *, shifted: bool = False) -> None:
@@ -48,13 +60,12 @@ class Step:
         graph, shapes, scope = self.net.graph, cell.shapes(self.net.sizes), "before"
         start = {state: graph.input(f"{scope} {state}", shapes[state]) for state in cell.states}
         shared = {"parameters": self.net.parameters, "contexts": self.net.contexts, "sizes": self.net.sizes}
-        earlier = unroll(cell, 1, graph=graph, initial=start, scope=scope, **shared)  # type: ignore[arg-type]
+        unroll(cell, 1, graph=graph, initial=start, scope=scope, **shared)  # type: ignore[arg-type]
         made = [node for node in graph.nodes if node.step == 1 and not node.op.leaf]
         here, there = ([node for node in made if node.scope == where] for where in ("", scope))
-        self.gates_before = dict(zip(here, there, strict=True))
-        self.states_before = {self.net.series[state][1]: self.net.series[state][0] for state in cell.states}
+        self.before = dict(zip(here, there, strict=True))
         self.shifted = shifted
-        self.polynomials = value_polynomials([*self.words.roots, *(earlier.series[state][1] for state in cell.states)])
+        self.polynomials = value_polynomials(made)
 
     def __getattr__(self, label: str) -> Polynomial:
         """The value labelled so at t."""
@@ -72,9 +83,21 @@ class Step:
         """A matrix by the name of its parameter."""
         return Sum(letter(Matrix(self.net.parameters[name])))
 
+    def forms(self, name: str, vector: str) -> Sum:
+        """The derivative of v^T V v by v, for a tensor of parameters and a labelled vector."""
+        V, v = self.net.parameters[name], self.net.series[vector][1]
+        v = self.before[v] if self.shifted else v
+        return Sum(letter(Contraction(V, v, -1))) + Sum(letter(Contraction(V, v, -2)))
+
+    def first(self, state: str) -> Sum:
+        """The columns that place a state at the head of a vector that joins it with others."""
+        joined = next(node for node in self.before if node.op.name == "concatenate")
+        size = self.net.series[state][0].shape[0]
+        return Sum(letter(Selection(tuple(range(size)), joined.shape[0], True)))
+
     def made(self, op: str, *operands: str) -> Polynomial:
         """The last value that `op` makes of operands with these names among them, such as tanh of c."""
-        found = [n for n in self.gates_before if n.op.name == op and {a.label for a in n.args}.issuperset(operands)]
+        found = [n for n in self.before if n.op.name == op and {a.label for a in n.args}.issuperset(operands)]
         expect(found[-1] if found else None, Node, f"the formula speaks of a {op} of {', '.join(operands)}")
         return self._value(found[-1])
 
@@ -82,10 +105,12 @@ class Step:
         return expand(words, self.polynomials)
 
     def _value(self, node: Node) -> Polynomial:
-        return Polynomial.of({**self.gates_before, **self.states_before}[node] if self.shifted else node)
+        return Polynomial.of(self.before[node] if self.shifted else node)
 
 
 Formula = dict[Block, Sum]
+Slope = Callable[[Polynomial], Sum]
+NOTHING = Sum({})
 
 
 def tanh_slope(y: Polynomial) -> Sum:
@@ -96,6 +121,11 @@ def tanh_slope(y: Polynomial) -> Sum:
 def sigmoid_slope(s: Polynomial) -> Sum:
     """diag(s (1 - s))."""
     return D(s * (1 - s))
+
+
+def no_slope(y: Polynomial) -> Sum:
+    """The identity, of what is not bent."""
+    return D(as_polynomial(1))
 
 
 # Simple networks
@@ -124,52 +154,77 @@ def _jordan(t: Step) -> Formula:
     return {("o", "o"): t.M("V") @ tanh_slope(t.h) @ t.M("R")}
 
 
-# Long short-term memory
-def _lstm(t: Step) -> Formula:
-    return _memory(t, {})
+def _threshold(t: Step) -> Formula:
+    return {("h", "h"): NOTHING}
 
 
-def _peephole(t: Step) -> Formula:
-    return _memory(t, {gate: D(t.parameter(f"p_{gate}")) for gate in "ifo"})
+def _fused(t: Step) -> Formula:
+    return {("h", "h"): tanh_slope(t.h) @ t.M("W") @ t.first("h")}
 
 
-def _peephole_full(t: Step) -> Formula:
-    return _memory(t, {gate: t.M(f"V_{gate}") for gate in "ifo"})
+# Trees, by their first child
+def _recursive(t: Step) -> Formula:
+    return {("l", "l"): tanh_slope(t.l) @ t.M("W") @ t.first("l")}
 
 
-def _memory(t: Step, sees: dict[str, Sum]) -> Formula:
-    """`sees` has the peephole of each gate."""
-    forgets, writes = D(t.old("c")) @ sigmoid_slope(t.f), D(t.g) @ sigmoid_slope(t.i)
-    memory = D(t.f)
-    if sees:
-        memory = memory + forgets @ sees["f"] + writes @ sees["i"]
-    through_h = forgets @ t.M("U_f") + writes @ t.M("U_i") + D(t.i) @ tanh_slope(t.g) @ t.M("U_g")
-    return _shown(t, memory, through_h, sees)
+def _tensor(t: Step) -> Formula:
+    return {("l", "l"): tanh_slope(t.l) @ (t.forms("V", "s") + t.M("W")) @ t.first("l")}
 
 
-def _coupled(t: Step) -> Formula:
-    through_h = D(t.old("c") - t.g) @ sigmoid_slope(t.f) @ t.M("U_f") + D(1 - t.f) @ tanh_slope(t.g) @ t.M("U_g")
-    return _shown(t, D(t.f), through_h, {})
+# Long short-term memory, whole and with parts left out
+def _lstm(
+    t: Step,
+    gates: str = "ifo",
+    peephole: Callable[[Step, str], Sum] | None = None,
+    coupled: bool = False,
+    input_slope: Slope = tanh_slope,
+    shown: bool = True,
+) -> Formula:
+    """c' = f c + i g and h' = o tanh(c'), or o c' if it is not `shown` by a tanh.
 
-
-def _shown(t: Step, memory: Sum, through_h: Sum, sees: dict[str, Sum]) -> Formula:
-    """h = o tanh(c), where d c / d c is `memory` and d c / d h is `through_h`."""
-    seen = t.made("tanh", "c")
-    gate, out = D(seen) @ sigmoid_slope(t.o), D(t.o) @ tanh_slope(seen)
-    if sees:
-        out = out + gate @ sees["o"]
+    A gate that is left out is 1. `peephole` is how a gate sees the memory: the output gate the new one.
+    """
+    f, i, o = (getattr(t, gate) if gate in gates else as_polynomial(1) for gate in "fio")
+    i = 1 - f if coupled else i
+    moved = {"f": t.old("c") - t.g if coupled else t.old("c"), "i": t.g}
+    seen = t.made("tanh", "c") if shown else t.c
+    by_gate = {gate: D(value) @ _slope_of(t, gate) for gate, value in moved.items() if gate in gates}
+    by_output = D(seen) @ _slope_of(t, "o") if "o" in gates else NOTHING
+    memory = D(f)
+    through_h = D(i) @ input_slope(t.g) @ t.M("U_g")
+    out = D(o) @ (tanh_slope(seen) if shown else D(as_polynomial(1)))
+    for gate, slope in by_gate.items():
+        through_h = through_h + slope @ t.M(f"U_{gate}")
+        memory = memory + slope @ peephole(t, gate) if peephole else memory
+    out = out + by_output @ peephole(t, "o") if peephole and "o" in gates else out
+    read = by_output @ t.M("U_o") if "o" in gates else NOTHING
     return {
         ("c", "c"): memory,
         ("c", "h"): through_h,
         ("h", "c"): out @ memory,
-        ("h", "h"): gate @ t.M("U_o") + out @ through_h,
+        ("h", "h"): read + out @ through_h,
     }
+
+
+def _slope_of(t: Step, gate: str) -> Sum:
+    return sigmoid_slope(getattr(t, gate))
+
+
+def _diagonal(t: Step, gate: str) -> Sum:
+    return D(t.parameter(f"p_{gate}"))
+
+
+def _full(t: Step, gate: str) -> Sum:
+    return t.M(f"V_{gate}")
+
+
+_peephole = partial(_lstm, peephole=_diagonal)
 
 
 # Gated recurrent units
 def _gate(t: Step, name: str) -> Sum:
     """d (gate) / d h."""
-    return sigmoid_slope(getattr(t, name)) @ t.M(f"U_{name}")
+    return _slope_of(t, name) @ t.M(f"U_{name}")
 
 
 def _reset(t: Step, y: Polynomial, gate: str = "r") -> Sum:
@@ -227,10 +282,20 @@ TEXTBOOK: dict[str, Callable[[Step], Formula]] = {
     "elman_sigmoid": _logistic,
     "leaky": _leaky,
     "jordan": _jordan,
+    "elman_step": _threshold,
+    "elman_fused": _fused,
+    "recursive": _recursive,
+    "rntn": _tensor,
     "lstm": _lstm,
+    "lstm_coupled": partial(_lstm, gates="fo", coupled=True),
     "lstm_peephole": _peephole,
-    "lstm_peephole_full": _peephole_full,
-    "lstm_coupled": _coupled,
+    "lstm_peephole_full": partial(_lstm, peephole=_full),
+    "lstm_no_input_gate": partial(_peephole, gates="fo"),
+    "lstm_no_forget_gate": partial(_peephole, gates="io"),
+    "lstm_no_output_gate": partial(_peephole, gates="if"),
+    "lstm_no_input_activation": partial(_peephole, input_slope=no_slope),
+    "lstm_no_output_activation": partial(_peephole, shown=False),
+    "lstm_peephole_coupled": partial(_peephole, gates="fo", coupled=True),
     "gru": _gru,
     "gru_new": _gru_new,
     "gru_reset_after": _gru_reset_after,

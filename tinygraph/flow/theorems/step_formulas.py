@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ...cells import Cell
-from ...graph.letters import Atom, Diagonal, Matrix, Word, Words, normal, total
+from ...graph.letters import Atom, Contraction, Diagonal, Letter, Matrix, Word, Words, normal, total
+from ...graph.node import Node
 from .formulas import TEXTBOOK, Formula, Step
 from .statement import EVERY, Evidence, Failing, Theorem
 
@@ -82,22 +83,18 @@ def _diagnosis(step: Step, jacobian: Words, formula: Words) -> str:
 
 
 def _at_this_time(step: Step, words: Words) -> Words:
-    """The words with gates of the step before replaced by those of this step; if there are none, old states."""
-    used = {atom.node for word in words for one in word if isinstance(one, Diagonal) for atom, _ in one.factors}
-    gates, states = ({old: new for new, old in pairs.items()} for pairs in (step.gates_before, step.states_before))
-    now = gates if used & gates.keys() else states
+    """The words with the values of the step before replaced by those of this step."""
+    now = {old: new for new, old in step.before.items()}
+    return total(*({normal(tuple(_renamed(one, now) for one in word)): c} for word, c in words.items()))
 
-    def moved(word: Word) -> Word:
-        return normal(
-            tuple(
-                Diagonal(tuple((Atom(now.get(a.node, a.node), a.how), e) for a, e in one.factors))
-                if isinstance(one, Diagonal)
-                else one
-                for one in word
-            )
-        )
 
-    return total(*({moved(word): c} for word, c in words.items()))
+def _renamed(one: Letter, now: Mapping[Node, Node]) -> Letter:
+    match one:
+        case Diagonal(factors):
+            return Diagonal(tuple((Atom(now.get(atom.node, atom.node), atom.how), e) for atom, e in factors))
+        case Contraction(tensor, vector, axis):
+            return Contraction(tensor, now.get(vector, vector), axis)
+    return one
 
 
 THEOREMS = (
