@@ -95,6 +95,13 @@ class Step:
         size = self.net.series[state][0].shape[0]
         return Sum(letter(Selection(tuple(range(size)), joined.shape[0], True)))
 
+    def inside(self, label: str, *places: int) -> Polynomial:
+        """The operand of the labelled value at the first place, its operand at the second, and so on."""
+        node = self.net.series[label][1]
+        for place in places:
+            node = node.args[place]
+        return self._value(node)
+
     def made(self, op: str, *operands: str) -> Polynomial:
         """The last value that `op` makes of operands with these names among them, such as tanh of c."""
         found = [n for n in self.before if n.op.name == op and {a.label for a in n.args}.issuperset(operands)]
@@ -221,6 +228,26 @@ def _full(t: Step, gate: str) -> Sum:
 _peephole = partial(_lstm, peephole=_diagonal)
 
 
+def _full_gate_recurrence(t: Step) -> Formula:
+    """All gates also see the gates i, f and o of the step before, which are states."""
+
+    def by(gate: str, state: str) -> Sum:
+        if state == "c":
+            return _slope_of(t, gate) @ _diagonal(t, gate) if gate != "o" else NOTHING
+        return _slope_of(t, gate) @ t.M(f"U_{gate}" if state == "h" else f"R_{gate}{state}")
+
+    seen, found = t.made("tanh", "c"), {}
+    for state in "hcifo":
+        memory = D(t.old("c")) @ by("f", state) + D(t.g) @ by("i", state)
+        memory = memory + D(t.f) if state == "c" else memory
+        memory = memory + D(t.i) @ tanh_slope(t.g) @ t.M("U_g") if state == "h" else memory
+        output = by("o", state) + _slope_of(t, "o") @ _diagonal(t, "o") @ memory
+        shown = D(seen) @ output + D(t.o) @ tanh_slope(seen) @ memory
+        new = {"h": shown, "c": memory, "i": by("i", state), "f": by("f", state), "o": output}
+        found |= {(name, state): right for name, right in new.items()}
+    return found
+
+
 # Gated recurrent units
 def _gate(t: Step, name: str) -> Sum:
     """d (gate) / d h."""
@@ -263,6 +290,27 @@ def _mut3(t: Step) -> Formula:
     return {("h", "h"): D(1 - t.z) + D(y - t.old("h")) @ _gate(t, "z") @ bent + D(t.z) @ _reset(t, y)}
 
 
+def _nas(t: Step) -> Formula:
+    """c' = m q and h' = tanh(c' n), where m = tanh(p + c) and n = tanh(r + s)."""
+    m, n = t.inside("c", 0, 0), t.inside("h", 0, 0, 1)
+    sigmoid_0, relu_1 = t.inside("p", 0, 0), t.inside("p", 0, 1)
+    tanh_4, sigmoid_5 = t.inside("r", 0, 0), t.inside("r", 0, 1)
+    step_1, step_3 = (D(t.inside(*path).mapped("step")) for path in (("p", 0, 1, 0), ("q", 0, 1, 0)))
+    p = D(relu_1) @ sigmoid_slope(sigmoid_0) @ t.M("U_0") + D(sigmoid_0) @ step_1 @ t.M("U_1")
+    q = sigmoid_slope(t.inside("q", 0, 0)) @ t.M("U_2") + step_3 @ D(t.inside("q", 0, 1, 0, 0)) @ t.M("U_3")
+    r = D(sigmoid_5) @ tanh_slope(tanh_4) @ t.M("U_4") + D(tanh_4) @ sigmoid_slope(sigmoid_5) @ t.M("U_5")
+    s = tanh_slope(t.inside("s", 0, 0)) @ t.M("U_6") + sigmoid_slope(t.inside("s", 0, 1)) @ t.M("U_7")
+    kept, joined = D(t.q) @ tanh_slope(m), tanh_slope(t.r) @ r + sigmoid_slope(t.s) @ s
+    written = kept @ tanh_slope(t.p) @ p + D(m) @ tanh_slope(t.q) @ q
+    out = tanh_slope(t.h)
+    return {
+        ("c", "c"): kept,
+        ("c", "h"): written,
+        ("h", "c"): out @ D(n) @ kept,
+        ("h", "h"): out @ (D(n) @ written + D(t.c) @ tanh_slope(n) @ joined),
+    }
+
+
 # Highways
 def _highway(t: Step, letter: str = "W") -> Formula:
     y = t.made("tanh")
@@ -295,11 +343,13 @@ TEXTBOOK: dict[str, Callable[[Step], Formula]] = {
     "lstm_no_output_gate": partial(_peephole, gates="if"),
     "lstm_no_input_activation": partial(_peephole, input_slope=no_slope),
     "lstm_no_output_activation": partial(_peephole, shown=False),
+    "lstm_full_gate_recurrence": _full_gate_recurrence,
     "lstm_peephole_coupled": partial(_peephole, gates="fo", coupled=True),
     "gru": _gru,
     "gru_new": _gru_new,
     "gru_reset_after": _gru_reset_after,
     "mgu": _mgu,
+    "nas": _nas,
     "mut1": _mut1,
     "mut2": _mut2,
     "mut3": _mut3,
