@@ -236,7 +236,8 @@ def _full_gate_recurrence(t: Step) -> Formula:
             return _slope_of(t, gate) @ _diagonal(t, gate) if gate != "o" else NOTHING
         return _slope_of(t, gate) @ t.M(f"U_{gate}" if state == "h" else f"R_{gate}{state}")
 
-    seen, found = t.made("tanh", "c"), {}
+    seen = t.made("tanh", "c")
+    found: Formula = {}
     for state in "hcifo":
         memory = D(t.old("c")) @ by("f", state) + D(t.g) @ by("i", state)
         memory = memory + D(t.f) if state == "c" else memory
