@@ -70,7 +70,8 @@ class IntervalArrays(NumpyArrays):
 
     def power(self, x: Value, exponent: int | float | Fraction) -> Value:
         if not isinstance(exponent, int):
-            raise UsageError(f"intervals have whole powers, not {exponent}", fix="tg.exp(y * tg.log(x))")
+            power = self.interval(exponent)
+            return self._each(lambda v: self.iv.exp(power * self.iv.log(v)), x)
         return self._each(lambda v: v**exponent if exponent >= 0 else 1 / v**-exponent, x)
 
     # Elementwise functions
