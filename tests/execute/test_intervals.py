@@ -75,11 +75,6 @@ def test_what_is_not_decided_is_an_error():
         (ValueRangeError, "digits", lambda: IntervalArrays(digits=3)),
         (FeedError, "neither a number", lambda: IntervalArrays().array(["1"], "real")),
         (NonFiniteError, "inf", lambda: IntervalArrays().array([np.inf], "real")),
-        (
-            UsageError,
-            "whole powers",
-            lambda: IntervalArrays().power(IntervalArrays().array([2], "real"), Fraction(1, 2)),
-        ),
         (NonFiniteError, "without bound", lambda: ends(1 / mpmath.iv.mpf([-1, 1]))),
     ],
 )
