@@ -18,6 +18,7 @@ import numpy as np
 from ...cells import Cell
 from ...graph.node import Node
 from ...graph.tape import Graph
+from ...ops.arithmetic import identity
 from ...ops.structure import concatenate, reshape
 from ...rolling import roll
 from ...shapes import size
@@ -63,7 +64,7 @@ def _chain(cell: Cell, steps: int, skip: bool, odd: int, joined: bool) -> _Chain
     shared = {name: graph.parameter(name, shapes[name]) for name in cell.parameters}
     shared |= {name: graph.input(name, shapes[name]) for name in cell.contexts}
     with graph.at(step=0):
-        first = [graph.input(f"{state}_0", shapes[state]) for state in cell.states]
+        first = [graph.relabel(graph.input(f"{state}_0", shapes[state]), state) for state in cell.states]
         chain = _Chain(graph, [first], [_joined(graph, first) if joined else first[0]])
     for t in range(1, steps + 1):
         with graph.at(step=t):
@@ -74,7 +75,7 @@ def _chain(cell: Cell, steps: int, skip: bool, odd: int, joined: bool) -> _Chain
             if t == odd:
                 old[0] = old[0] * 2
             made = cell(**dict(zip(cell.states, old, strict=True)), **given, **shared)
-            new = [graph.relabel(node, state) for state, node in zip(cell.states, made, strict=True)]
+            new = [graph.relabel(identity(node), state) for state, node in zip(cell.states, made, strict=True)]
             chain.parts.append(new)
             chain.states.append(_joined(graph, new) if joined else new[0])
     return chain
