@@ -1,8 +1,7 @@
 r"""Statement 1: what holds for one step holds for every T.
 
-The state at t, all its parts joined into one node, stands on every path from the past to the future (dominators),
-and the tape rolls up to one step that reads the state of the step before (`rolling`). So the Jacobian over d steps is
-the product of d step Jacobians, for every d:
+The state at t, all its parts joined into one node, stands on every path from the past to the future (dominators), and
+each step is a copy of the first. So the Jacobian over d steps is the product of d step Jacobians, for every d:
 
     d s_{t+d} / d s_t = J_{t+d} ... J_{t+1}.
 """
@@ -20,7 +19,6 @@ from ...graph.node import Node
 from ...graph.tape import Graph
 from ...ops.arithmetic import identity
 from ...ops.structure import concatenate, reshape
-from ...rolling import roll
 from ...shapes import size
 from ..comparisons import field_and_adjoint, words_and_field
 from .statement import EVERY, Evidence, Failing, Theorem
@@ -40,7 +38,7 @@ def every_length(
     separators = 0
     for cell in cells.values():
         chain = _chain(cell, steps, skip, odd, joined)
-        reason = _goes_past(chain) or _no_copies(chain)
+        reason = _goes_past(chain) or _odd_step(chain)
         if reason:
             return Evidence("", f"{cell.name}: {reason}")
         separators += steps - 1
@@ -124,23 +122,26 @@ def _dominates(above: Mapping[Any, Any], state: int, node: Any) -> bool:
     return bool(node == state)
 
 
-def _no_copies(chain: _Chain) -> str:
-    """In what the steps are no copies of one, by the rolled tape, which looks at neither labels nor time.
+def _odd_step(chain: _Chain) -> str:
+    """The first step that is no copy of step 1 under the renaming by position; empty if all are."""
+    first = _form(chain, 1)
+    for t in range(2, len(chain.states)):
+        if _form(chain, t) != first:
+            return f"step {t} is no copy of step 1"
+    return ""
 
-    Empty if the steps repeat with the state alone at a delay of 1, and all read in one pattern from step 1 to T.
-    """
-    rolled, steps = roll(chain.states[-1]), len(chain.states) - 1
-    if [set(cycle.values()) for cycle in map(rolled.delays, rolled.cycles)] != [{(1,)}]:
-        return f"the steps recur as {rolled.recurrences}"
-    state, _ = rolled.of(chain.states[-1])
-    for part in rolled.classes:
-        before = len(part) - steps  # 1 if the initial state is made alike
-        patterns = [read for read in part.reads if not set(range(before, len(part))).issubset(read.members)]
-        if part.cyclic and before not in (0, 1):
-            return f"{part.members[0].name} is made in {len(part)} of {steps} steps"
-        if before >= 0 and any(read.members[-1] >= before for read in patterns):
-            return f"not all steps make {part.members[-1].name} in one way"
-    return "" if list(state.members[-steps:]) == chain.states[1:] else "the states are not of one class"
+
+def _form(chain: _Chain, t: int) -> list[Any]:
+    """The nodes of step t with operands by their place in it; the state before and what is shared are named."""
+    own = [node for node in chain.graph.nodes if node.step == t]
+    places: dict[Node, Any] = {chain.states[t - 1]: "the state before"}
+    places |= {part: f"part {k} of it" for k, part in enumerate(chain.parts[t - 1]) if part not in places}
+    places |= {node: place for place, node in enumerate(own)}
+    operands = {node: [places.get(arg, ("shared", arg.id)) for arg in node.args] for node in own}
+    return [
+        (node.op.name, node.shape, node.kind, None if node.op.leaf else sorted(node.attrs.items()), operands[node])
+        for node in own
+    ]
 
 
 THEOREMS = (
@@ -156,7 +157,7 @@ THEOREMS = (
         given={"cells": EVERY},
         failing=(
             Failing(("skip", True), "step 2 reads s_0, which goes past s_1"),
-            Failing(("odd", 3), "not all steps make"),
+            Failing(("odd", 3), "step 3 is no copy of step 1"),
             Failing(("joined", False), "step 2 reads c_1, which goes past h_1"),
         ),
     ),
