@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .flow.paths import Ledger, count_paths, path_ledger
     from .flow.per_use import Contributions, contributions
     from .flow.summary import GradientFlow, gradient_flow
+    from .flow.theorems.checking import TheoremReport, check_theorems
     from .flow.truncation_bias import Bias, Randomised, bias_of_truncation, draw_flow, randomise
     from .flow.verification import Report, verify
     from .flow.word_bounds import StepBound, step_bound
@@ -56,10 +57,12 @@ __all__ = [
     "State",
     "StepBound",
     "Steps",
+    "TheoremReport",
     "Truncated",
     "Unrolled",
     "bias_of_truncation",
     "cell",
+    "check_theorems",
     "contributions",
     "count_paths",
     "draw_flow",
@@ -99,6 +102,8 @@ _LATE = {
     "contributions": ".flow.per_use",
     "GradientFlow": ".flow.summary",
     "gradient_flow": ".flow.summary",
+    "TheoremReport": ".flow.theorems.checking",
+    "check_theorems": ".flow.theorems.checking",
     "Bias": ".flow.truncation_bias",
     "Randomised": ".flow.truncation_bias",
     "bias_of_truncation": ".flow.truncation_bias",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from math import log, sqrt
+from math import log
 from typing import Any
 
 import mpmath
@@ -14,18 +14,17 @@ import sympy
 from tinygraph import Input, Param, State, cell, models
 from tinygraph.errors import NonFiniteError, ShapeError, UnknownNameError, UsageError, ValueRangeError
 from tinygraph.flow.bounds import (
-    SLOPES,
     certified_sigma_max,
     certify,
     condition,
-    enclose_elman_product,
     exact_matrix,
     ldl_pivots,
     log_tightness,
     norm_bound,
 )
-from tinygraph.flow.products import log_norms_from_last, pair_products, spectral_radius
+from tinygraph.flow.products import log_norms_from_last
 from tinygraph.flow.step_jacobians import Trajectory, trajectory
+from tinygraph.flow.theorems.vanishing import cayley
 
 Matrix = list[list[Fraction]]
 
@@ -40,36 +39,11 @@ def modest(size: int, seed: int) -> Matrix:
     return [[Fraction(int(rng.integers(-20, 21)), int(rng.integers(1, 10))) for _ in range(size)] for _ in range(size)]
 
 
-def multiply(a: Matrix, b: Matrix) -> Matrix:
-    return [
-        [sum((x * y for x, y in zip(row, column, strict=True)), Fraction(0)) for column in zip(*b, strict=True)]
-        for row in a
-    ]
-
-
-def cayley() -> Matrix:
-    """(I - A)(I + A)^-1 for a rational antisymmetric A: orthogonal, and rational."""
-    A = sympy.Matrix(
-        [[0, sympy.Rational(1, 2), -1], [sympy.Rational(-1, 2), 0, sympy.Rational(2, 3)], [1, sympy.Rational(-2, 3), 0]]
-    )
-    Q = (sympy.eye(3) - A) * (sympy.eye(3) + A).inv()
-    return [[Fraction(int(Q[i, j].p), int(Q[i, j].q)) for j in range(3)] for i in range(3)]
-
-
-def elman(U: Any, x: Any, h: Any = None) -> Trajectory:
+def elman(U: Any, x: Any) -> Trajectory:
     """The cell with W = I and b = 0: x is added to the activations."""
     U = np.array(U, dtype=float)
     parameters = {"W": np.eye(len(U)), "U": U, "b": np.zeros(len(U))}
-    return trajectory(models.elman, parameters, x, initial=None if h is None else {"h": h})
-
-
-def driving(U: Any, target: Any, steps: int) -> np.ndarray:
-    """Inputs that hold the state at `target`: x_t = atanh(target) - U h_{t-1}."""
-    h, found = np.zeros(len(U)), []
-    for _ in range(steps):
-        found.append(np.arctanh(target) - np.array(U) @ h)
-        h = np.tanh(np.array(U) @ h + found[-1])
-    return np.array(found)
+    return trajectory(models.elman, parameters, x)
 
 
 # Statement 13: certificates
@@ -172,133 +146,7 @@ def test_the_conditions_at_below_and_above():
         assert (found.vanishing_certain, found.explosion_possible) == (vanishing, possible)
 
 
-def test_slopes():
-    """Statement 11: 1/4 - s(1 - s) = (1/2 - s)^2, and 1 - y^2 <= 1 for real y; both are reached."""
-    s, a = sympy.symbols("s a", real=True)
-    quarter = sympy.Rational(SLOPES["sigmoid"].numerator, SLOPES["sigmoid"].denominator)
-    assert sympy.expand(quarter - s * (1 - s) - (sympy.Rational(1, 2) - s) ** 2) == 0
-    assert sympy.diff(1 / (1 + sympy.exp(-a)), a).subs(a, 0) == quarter
-    assert sympy.expand(SLOPES["tanh"] - (1 - s**2) - s**2) == 0
-    assert sympy.diff(sympy.tanh(a), a).subs(a, 0) == SLOPES["tanh"]
-    assert SLOPES["relu"] == SLOPES["linear"] == 1
-
-
-# Statement 8: eigenvalues decide nothing in a driven nonlinear net
-NILPOTENT = [[2, 2], [-2, -2]]
-
-
-def test_a_spectral_radius_of_zero_and_a_product_of_1e12():
-    """J = diag(1, e) U with e = 1 - .999^2 is u v^T with v.u = 2 - 2e: ||J^40|| = (2 - 2e)^39 ||u|| ||v||."""
-    run = elman(NILPOTENT, driving(NILPOTENT, [0, 0.999], 40))
-    np.testing.assert_allclose(run.states["h"][1:], np.tile([0, 0.999], (40, 1)), atol=1e-12)
-    slope = 1 - 0.999**2
-    closed = (2 - 2 * slope) ** 39 * sqrt(4 + 4 * slope**2) * sqrt(2)
-    norm = np.exp(log_norms_from_last(run.jacobians)[-1])
-    assert norm == pytest.approx(closed, rel=1e-9)
-    assert 1.4e12 < norm < 1.6e12
-    assert spectral_radius(NILPOTENT) == pytest.approx(0, abs=1e-7)
-    assert certify(NILPOTENT, 4).holds
-    assert not certify(NILPOTENT, 4).strict
-    assert np.all(log_tightness(run.jacobians, certify(NILPOTENT, 4)) <= 1e-12), "the singular values are right"
-
-
-def test_undriven_it_is_zero():
-    run = elman(NILPOTENT, np.zeros((40, 2)))
-    assert not pair_products(run.jacobians, [(40, 0)])[40, 0].any()
-    assert condition(NILPOTENT).explosion_possible, "necessary, and yet nothing explodes"
-
-
-# Statement 9
-def test_large_singular_values_do_not_suffice_for_explosion():
-    U = [[0, 10], [0, 0]]
-    assert condition(U).explosion_possible
-    assert certify(U, 10).holds
-    run = elman(U, np.zeros((5, 2)))
-    assert log_norms_from_last(run.jacobians).tolist() == [pytest.approx(log(10)), *[-np.inf] * 4]
-    assert log_tightness(run.jacobians, certify(U, 10)).tolist() == [pytest.approx(0, abs=1e-12), *[-np.inf] * 4]
-
-
-# Statement 10
-def test_orthogonal_and_linear_keeps_norms_exactly():
-    """The product of 20 steps in fractions: P^T P = I, and |P v|^2 = |v|^2."""
-    Q = cayley()
-    product = Q
-    for _ in range(19):
-        product = multiply(Q, product)
-    identity = [[Fraction(int(i == j)) for j in range(3)] for i in range(3)]
-    assert product != identity
-    assert multiply([list(row) for row in zip(*product, strict=True)], product) == identity
-    v = [[Fraction(1)], [Fraction(2, 3)], [Fraction(-5)]]
-    assert sum(c[0] ** 2 for c in multiply(product, v)) == sum(c[0] ** 2 for c in v)
-    assert norm_bound(certify(Q, 1), "linear", 20) == 1
-    wrong = [[v + Fraction(1, 10**9) * (i == j) for j, v in enumerate(row)] for i, row in enumerate(Q)]
-    assert multiply([list(row) for row in zip(*wrong, strict=True)], wrong) != identity
-
-
-def test_orthogonal_with_tanh_only_shrinks():
-    """Equality at h = 0; strictly less once a state moves."""
-    Q = np.array(cayley(), dtype=float)
-    still = log_norms_from_last(elman(Q, np.zeros((20, 3))).jacobians)
-    np.testing.assert_allclose(still, 0, atol=1e-13)
-    moved = log_norms_from_last(elman(Q, normal(20, 3)).jacobians)
-    assert np.all(moved < 0)
-    assert moved[-1] < -1
-    assert np.all(np.diff(moved) <= 1e-12)
-
-
-# Statement 14: enclosures
-@pytest.mark.parametrize(("size", "steps"), [(1, 30), (2, 20), (3, 40)])
-def test_the_enclosure_holds_the_norm_of_many_digits(size, steps):
-    """The norm from 60 digits lies within; the enclosure is tight; a neighbour is outside."""
-    p = {"W": normal(size, 2), "U": normal(size, size, seed=1), "b": normal(size, seed=2)}
-    x = normal(steps, 2, seed=3)
-    low, high = enclose_elman_product(p, x)
-    with mpmath.workdps(60):
-        W, U, b = (mpmath.matrix(p[k].tolist()) for k in "WUb")
-        h, product = mpmath.zeros(size, 1), mpmath.eye(size)
-        for row in x:
-            h = (W * mpmath.matrix(row.tolist()) + U * h + b).apply(mpmath.tanh)
-            product = mpmath.diag([1 - v**2 for v in h]) * U * product
-        norm = Fraction(str(max(mpmath.svd_r(product, compute_uv=False))))
-    assert low <= norm <= high
-    assert high - low < high * Fraction(1, 10**10)
-    run = trajectory(models.elman, p, x)
-    assert log(low) - 1e-9 <= log_norms_from_last(run.jacobians)[-1] <= log(high) + 1e-9
-    assert not low <= norm * (1 + Fraction(1, 10**9)) <= high
-
-
-def test_the_enclosure_sees_what_floats_lose():
-    """At an activation of 20 floats say 0, and far below their range it still holds."""
-    p = {"W": [[1]], "U": [[1]], "b": [0]}
-    low, high = enclose_elman_product(p, [[20]] * 1)
-    assert float(low) == pytest.approx(np.cosh(20) ** -2, rel=1e-10)
-    assert low <= high
-    low, high = enclose_elman_product(p, [[30]] * 30)
-    assert 0 < low <= high < Fraction(1, 10**320)
-
-
-def test_wide_intervals_stay_true():
-    """16 digits over a chaotic net: the enclosure is wide, and holds the narrow one of 60 digits."""
-    p = {"W": np.zeros((3, 1)), "U": 4 * normal(3, 3, seed=24), "b": np.zeros(3)}
-    x = np.zeros((30, 1))
-    wide, narrow = (enclose_elman_product(p, x, initial=[0.1, 0.2, 0.3], digits=d) for d in (16, 60))
-    assert wide[0] <= narrow[0] <= narrow[1] <= wide[1]
-    assert wide[1] - wide[0] > 100 * (narrow[1] - narrow[0])
-
-
-def test_an_enclosure_of_zero():
-    p = {"W": np.eye(2), "U": NILPOTENT, "b": [0, 0]}
-    assert enclose_elman_product(p, np.zeros((2, 2))) == (0, 0)
-
-
-def test_mpmath_keeps_its_precision():
-    before = mpmath.iv.prec, mpmath.mp.prec
-    enclose_elman_product({"W": [[1]], "U": [[1]], "b": [0]}, [[1]], digits=77)
-    assert (mpmath.iv.prec, mpmath.mp.prec) == before
-
-
 # Errors
-P = {"W": [[1]], "U": [[1]], "b": [0]}
 
 
 @pytest.mark.parametrize(
@@ -318,11 +166,6 @@ P = {"W": [[1]], "U": [[1]], "b": [0]}
         (ValueRangeError, "above 0", lambda: condition([[1]], 0)),
         (ValueRangeError, "refuted", lambda: norm_bound(certify([[2]], 1), "tanh", 3)),
         (ShapeError, "distance", lambda: norm_bound(certify([[1]], 2), "tanh", -1)),
-        (UnknownNameError, "'b'", lambda: enclose_elman_product({"W": [[1]], "U": [[1]]}, [[1]])),
-        (ShapeError, "do not fit", lambda: enclose_elman_product(P, [[1, 2]])),
-        (ShapeError, "do not fit", lambda: enclose_elman_product(P | {"U": [[1, 2]]}, [[1]])),
-        (ShapeError, "not that of a matrix", lambda: enclose_elman_product(P, [1])),
-        (ValueRangeError, "digits", lambda: enclose_elman_product(P, [[1]], digits=5)),
     ],
 )
 def test_wrong_input(error, match, call):

@@ -13,21 +13,7 @@ from tinygraph.errors import ShapeError, UsageError, ValueRangeError
 from tinygraph.flow.lyapunov import lyapunov_spectrum
 from tinygraph.flow.mean_field import RandomNets, gaussian_mean, random_nets, tanh_mean_field
 from tinygraph.flow.step_jacobians import trajectory
-
-# Statement 15: gain, exponent, variance, and C of the finite-size deficit C/n.
-TABLE = [
-    (2, 0.154724, 2.121474, 1.3),
-    (3, 0.310249, 6.305391, 2.3),
-    (5, 0.532428, 20.699367, 4.2),
-    (10, 0.856435, 91.705131, 9.0),
-]
-
-
-@pytest.mark.parametrize(("gain", "exponent", "variance", "_"), TABLE)
-def test_the_table(gain, exponent, variance, _):
-    found = tanh_mean_field(gain)
-    assert round(found.exponent, 6) == exponent
-    assert round(found.variance, 6) == variance
+from tinygraph.flow.theorems.wide_nets import MEAN_FIELD
 
 
 @pytest.mark.parametrize("gain", [1.1, 2, 10])
@@ -103,7 +89,7 @@ def holds(nets: RandomNets, expected: float) -> bool:
 @pytest.mark.parametrize(("gain", "size", "count", "steps"), [(3, 80, 24, 500), (5, 60, 24, 400)])
 def test_finite_nets_lie_below_mean_field(gain, size, count, steps):
     """By about C/n: the band holds it, and its width shows that g is told from g + 1."""
-    exponent, deficit = next((row[1], row[3]) for row in TABLE if row[0] == gain)
+    exponent, deficit = next((row[1], row[3]) for row in MEAN_FIELD if row[0] == gain)
     found = random_nets(gain, size, nets=count, steps=steps, discard=100, rng=0)
     assert found.mean < exponent
     assert holds(found, exponent - deficit / size)
@@ -112,7 +98,7 @@ def test_finite_nets_lie_below_mean_field(gain, size, count, steps):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("gain", "exponent", "variance", "deficit"), TABLE)
+@pytest.mark.parametrize(("gain", "exponent", "variance", "deficit"), MEAN_FIELD)
 def test_large_nets_approach_mean_field(gain, exponent, variance, deficit):
     """n = 400: the band of 4 standard errors around lambda - C/n, and below mean field."""
     found = random_nets(gain, 400, nets=16, steps=1000, discard=200, rng=1)

@@ -24,12 +24,19 @@ def _symbolic(dtype: str, batch: int | None) -> NumpyArrays:
     return SymbolicArrays(dtype, batch)
 
 
+def _intervals(dtype: str, batch: int | None) -> NumpyArrays:
+    from .interval_arrays import IntervalArrays  # mpmath takes 0.1 s to import
+
+    return IntervalArrays(dtype, batch)
+
+
 # How to run: the name of a dtype, the array protocol, and the dtype kinds that may be fed to reals.
 ARRAYS: dict[str, tuple[Callable[[str, int | None], NumpyArrays], str]] = {
     "float64": (NumpyArrays, "fiu"),
     "float32": (NumpyArrays, "fiu"),
     "complex128": (ComplexArrays, "fiuc"),
     "sympy": (_symbolic, "fiuO"),
+    "interval": (_intervals, "fiuO"),
 }
 
 
@@ -37,7 +44,8 @@ def evaluate(outputs: Any, feeds: Feeds | None = None, *, dtype: str = "float64"
     """The values of `outputs`, a node or any nesting of lists and dicts of nodes, as the same structure.
 
     `feeds` maps names or nodes to arrays: parameters (*shape), inputs (*shape) or (batch, *shape),
-    sequences with time in front. `dtype` is "float64", "float32", "complex128" or "sympy".
+    sequences with time in front. `dtype` is "float64", "float32", "complex128", "sympy", or "interval"
+    (mpmath intervals of 40 digits that contain the true values).
     With `check_finite` the first NaN or infinity is traced to its node, time step and operands.
 
     Raises `FeedError`, `UnknownNameError`, `ValueRangeError` (an index outside its table),

@@ -1,4 +1,4 @@
-"""Bounds that hold with certainty: exact certificates, what follows from them, and interval enclosures.
+"""Bounds that hold with certainty: exact certificates, and what follows from them.
 
 With |phi'| <= gamma and sigma_max(U) <= s, each step Jacobian diag(phi'(a_t)) U has a norm of at most gamma s, so
 
@@ -12,7 +12,7 @@ nonlinear and driven by inputs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import log, nextafter
@@ -163,89 +163,6 @@ def log_tightness(jacobians: Any, certificate: Certificate, gamma: Any = "tanh")
         return np.zeros_like(norms)
     distances = np.arange(1, len(norms) + 1)
     return np.asarray(norms - distances * (log(rate.numerator) - log(rate.denominator)))
-
-
-def enclose_elman_product(
-    parameters: Mapping[str, Any], inputs: Any, *, initial: Any = None, digits: int = 40
-) -> tuple[Fraction, Fraction]:
-    """Two numbers between which ||J_T ... J_1|| of an Elman net lies, with certainty.
-
-    `parameters` are W (H, I), U (H, H) and b (H,), `inputs` (T, I), `initial` h_0 (H,), zero without it: each entry
-    is exactly the number given. States and products run in interval arithmetic of `digits` decimal
-    digits, with tanh a = 1 - 2 / (e^(2a) + 1) and tanh' a = (2 / (e^a + e^-a))^2; the norm of the midpoint is then
-    enclosed by exact certificates, and the radii are added. Intervals widen step by step: more digits
-    make them narrow again. For small nets.
-
-    Raises `UnknownNameError` for a missing parameter, `ValueRangeError` for digits under 16, and as `exact_matrix`.
-    """
-    for name in ("W", "U", "b"):
-        if name not in parameters:
-            raise UnknownNameError(f"an Elman net has a parameter {name!r}, which is not given", fix="W, U and b")
-    W, U = exact_matrix(parameters["W"]), exact_matrix(parameters["U"])
-    ((*b,),) = exact_matrix([parameters["b"]])
-    ((*h,),) = exact_matrix([np.zeros(len(U)) if initial is None else initial])
-    xs = exact_matrix(inputs)
-    if not len(W) == len(U) == len(U[0]) == len(b) == len(h) or len(W[0]) != len(xs[0]):
-        sizes = f"W {len(W)} x {len(W[0])}, U {len(U)} x {len(U[0])}, b {len(b)}, h {len(h)}, x {len(xs[0])}"
-        raise ShapeError(f"sizes that do not fit: {sizes}", fix="W (H, I), U (H, H), b and h (H,), inputs (T, I)")
-    if as_size(digits, "number of digits") < 16:
-        raise ValueRangeError(f"{digits} digits are fewer than a float has", fix="digits=40")
-    return _enclose_norm(_interval_product(W, U, b, h, xs, digits))
-
-
-def _interval_product(
-    W: Exact, U: Exact, b: Sequence[Fraction], h: Sequence[Fraction], xs: Exact, digits: int
-) -> list[list[tuple[Fraction, Fraction]]]:
-    """The ends of the intervals around the entries of J_T ... J_1."""
-    import mpmath
-
-    iv = mpmath.ctx_iv.MPIntervalContext()  # of our own: the precision of `mpmath.iv` is everybody's
-    iv.dps = digits
-
-    def interval(value: Fraction) -> Any:
-        return iv.mpf(value.numerator) / value.denominator
-
-    def times(matrix: Any, vector: Any) -> list[Any]:
-        return [sum((p * q for p, q in zip(row, vector, strict=True)), iv.mpf(0)) for row in matrix]
-
-    W_, U_ = ([[interval(entry) for entry in row] for row in matrix] for matrix in (W, U))
-    state = [interval(entry) for entry in h]
-    bias = [interval(entry) for entry in b]
-    columns = [[iv.mpf(int(i == j)) for i in range(len(h))] for j in range(len(h))]
-    for x in xs:
-        driven = times(W_, [interval(entry) for entry in x])
-        a = [p + q + r for p, q, r in zip(times(U_, state), driven, bias, strict=True)]
-        state = [1 - 2 / (iv.exp(2 * v) + 1) for v in a]
-        slopes = [(2 / (iv.exp(v) + iv.exp(-v))) ** 2 for v in a]
-        columns = [[d * v for d, v in zip(slopes, times(U_, column), strict=True)] for column in columns]
-
-    def exact_ends(entry: Any) -> tuple[Fraction, Fraction]:
-        low, high = (Fraction(*mpmath.libmp.to_rational(end)) for end in entry._mpi_)
-        return low, high
-
-    return [[exact_ends(entry) for entry in row] for row in zip(*columns, strict=True)]
-
-
-def _enclose_norm(entries: Sequence[Sequence[tuple[Fraction, Fraction]]]) -> tuple[Fraction, Fraction]:
-    """Between which numbers the spectral norm of every matrix within the intervals lies."""
-    largest = max(abs(end) for row in entries for ends in row for end in ends)
-    if largest == 0:
-        return Fraction(0), Fraction(0)
-    # A power of two brings the midpoints into the range of floats, where their norm is guessed.
-    scale = Fraction(2) ** (largest.numerator.bit_length() - largest.denominator.bit_length())
-    middle = [[Fraction(float((low + high) / 2 / scale)) for low, high in row] for row in entries]
-    radius = sum(
-        max(abs(low / scale - m), abs(high / scale - m))
-        for row, centres in zip(entries, middle, strict=True)
-        for (low, high), m in zip(row, centres, strict=True)
-    )
-    above = certified_sigma_max(middle).bound
-    below, shrink = above, Fraction(1, 10**12)
-    while certify(middle, below).holds:
-        below, shrink = max(Fraction(0), above * (1 - shrink)), shrink * 4
-        if below == 0:
-            break
-    return max(Fraction(0), below - radius) * scale, (above + radius) * scale
 
 
 def exact_matrix(matrix: Any) -> Exact:

@@ -69,7 +69,8 @@ class StepMap:
             for (state, shape), end in zip(self.shapes.items(), ends, strict=True)
         }
         series = self.net.series
-        self._jacobians = {
+        # d new / d old of the step as nodes, by (new, old)
+        self.block_nodes = {
             (new, old): jacobian(series[new][1], series[old][0]) for new in cell.states for old in cell.states
         }
 
@@ -77,7 +78,7 @@ class StepMap:
         self, parameters: Mapping[str, Any], given: Mapping[str, Array], initial: Mapping[str, Any], steps: int
     ) -> dict[str, Array]:
         """The states at 0..T by name, step after step; `given` has inputs and contexts with time in front."""
-        current = {state: self._initial(initial, state) for state in self.cell.states}
+        current = {state: self.initial_state(initial, state) for state in self.cell.states}
         found = {state: [value] for state, value in current.items()}
         new = {state: self.net.series[state][1] for state in self.cell.states}
         for t in range(steps):
@@ -109,9 +110,9 @@ class StepMap:
         }
         feeds |= {**parameters} | {f"{state}_0": values[:steps] for state, values in states.items()}
         if digits is None:
-            found = evaluate(self._jacobians, feeds)
+            found = evaluate(self.block_nodes, feeds)
         else:
-            found = evaluate(self._jacobians, _in_digits(feeds, digits), dtype="sympy")
+            found = evaluate(self.block_nodes, _in_digits(feeds, digits), dtype="sympy")
         result = np.zeros((steps, self.size, self.size))
         for (new, old), block in found.items():
             rows, columns = self.blocks[new], self.blocks[old]
@@ -120,7 +121,8 @@ class StepMap:
             result[:, rows, columns] = np.asarray(block, dtype=float).reshape(*batch, *shape)
         return result
 
-    def _initial(self, initial: Mapping[str, Any], state: str) -> Array:
+    def initial_state(self, initial: Mapping[str, Any], state: str) -> Array:
+        """The state at step 0, zeros where it is not given. Raises `ShapeError`."""
         value = _array(f"the initial {state}", initial.get(state, np.zeros(self.shapes[state])))
         if value.shape != self.shapes[state]:
             raise ShapeError(
@@ -128,6 +130,47 @@ class StepMap:
                 fix=f"give it shape {self.shapes[state]}; a trajectory has no batch axis",
             )
         return value
+
+
+@dataclass(frozen=True, eq=False)
+class GivenSteps:
+    """What a cell is run on, checked: the map of one step, and the values for it.
+
+    series     inputs and contexts by name, with time in front: (T, *shape)
+    initial    the states at step 0 that were given
+    """
+
+    step: StepMap
+    parameters: dict[str, Array]
+    series: dict[str, Array]
+    initial: dict[str, Any]
+    count: int
+
+
+def given_steps(
+    cell: Cell,
+    parameters: Mapping[str, Any],
+    inputs: Any = None,
+    *,
+    initial: Mapping[str, Any] | None = None,
+    contexts: Mapping[str, Any] | None = None,
+    steps: int | None = None,
+    sizes: Mapping[str, int] | None = None,
+) -> GivenSteps:
+    """The arguments of `trajectory`, checked, and the sizes of the cell inferred from them. Raises as `trajectory`."""
+    expect(cell, Cell, "a trajectory is that of a cell", "of an unrolled net: trajectory_of(net, feeds)")
+    start = _known("state", initial or {}, cell.states, cell.name)
+    series = _series(cell, inputs)
+    count = _count(cell, series, steps)
+    constant = {n: _array(n, v) for n, v in _known("context", contexts or {}, cell.contexts, cell.name).items()}
+    values = {n: _array(n, v) for n, v in _known("parameter", parameters, cell.parameters, cell.name).items()}
+    shapes = {n: v.shape for n, v in (values | constant).items()} | {n: v.shape[1:] for n, v in series.items()}
+    shapes |= {state: np.shape(value) for state, value in start.items()}
+    known = {name: as_size(value, f"size {name}") for name, value in (sizes or {}).items()}
+    for name, shape in shapes.items():
+        cell.roles[name].dims.infer(shape, known, f"the value of {name!r}")
+    all_series = series | {name: np.broadcast_to(value, (count, *value.shape)) for name, value in constant.items()}
+    return GivenSteps(StepMap(cell, known), values, all_series, start, count)
 
 
 def trajectory(
@@ -153,21 +196,10 @@ def trajectory(
 
     Raises `ShapeError`, `FeedError`, `UnknownNameError`, `UsageError`.
     """
-    expect(cell, Cell, "a trajectory is that of a cell", "of an unrolled net: trajectory_of(net, feeds)")
-    start = _known("state", initial or {}, cell.states, cell.name)
-    series = _series(cell, inputs)
-    count = _count(cell, series, steps)
-    constant = {n: _array(n, v) for n, v in _known("context", contexts or {}, cell.contexts, cell.name).items()}
-    values = {n: _array(n, v) for n, v in _known("parameter", parameters, cell.parameters, cell.name).items()}
-    shapes = {n: v.shape for n, v in (values | constant).items()} | {n: v.shape[1:] for n, v in series.items()}
-    shapes |= {state: np.shape(value) for state, value in start.items()}
-    known = {name: as_size(value, f"size {name}") for name, value in (sizes or {}).items()}
-    for name, shape in shapes.items():
-        cell.roles[name].dims.infer(shape, known, f"the value of {name!r}")
-    step = StepMap(cell, known)
-    given = series | {name: np.broadcast_to(value, (count, *value.shape)) for name, value in constant.items()}
-    states = step.run(values, given, start, count)
-    return Trajectory(states, step.jacobians(values, given, states, digits), step.blocks)
+    given = given_steps(cell, parameters, inputs, initial=initial, contexts=contexts, steps=steps, sizes=sizes)
+    step, feeds = given.step, given.series
+    states = step.run(given.parameters, feeds, given.initial, given.count)
+    return Trajectory(states, step.jacobians(given.parameters, feeds, states, digits), step.blocks)
 
 
 def trajectory_of(net: Unrolled, feeds: Mapping[Any, Any], *, digits: int | None = None) -> Trajectory:

@@ -4,6 +4,7 @@ Each output y_k = f(a_k) of a nonlinearity is a symbol of its own, so entries st
 d s / d h = partial s / partial h + sum over k of (partial s / partial y_k) f'(a_k) (d a_k / d h),
 where SymPy finds the partial derivatives and f' in terms of y (1 - y^2 for tanh). An entry agrees with
 the matrix words if the expanded difference is zero; the structure of two expressions says nothing.
+Agreement at n = k + 1 is agreement at every n, for words of at most k matrices: docs/small-n-lemma.md.
 """
 
 from __future__ import annotations
