@@ -307,6 +307,12 @@ def test_verify_as_json(forks, tmp_path):
     assert [(report["cell"], report["ok"]) for report in reports] == [("elman", True)]
 
 
+def test_verify_theorems(forks, tmp_path):
+    done = forks("verify", "--theorems", "--json", cwd=tmp_path)
+    assert (done.status, done.err) == (0, "")
+    assert json.loads(done.out)["ok"]
+
+
 def test_a_wrong_cell_fails_the_command(monkeypatch, capsys):
     """Exit status 1, and its name is told."""
     from tinygraph import cli
@@ -443,8 +449,8 @@ ERRORS: dict[str, tuple[list[str], str]] = {
     "a picture in no folder": (["draw", "gru", "-o", "none/net.svg"], "none/net.svg"),
     "a picture in a file": (["draw", "gru", "-o", "first.txt/net.svg"], "first.txt/net.svg"),
     "a picture on a folder": (["draw", "gru", "-o", "folder"], "folder"),
-    "nothing to verify": (["verify"], "names of cells, or --all"),
-    "one and all to verify": (["verify", "gru", "--all"], "names of cells, or --all"),
+    "nothing to verify": (["verify"], "names of cells, --all or --theorems"),
+    "one and all to verify": (["verify", "gru", "--all"], "names of cells, --all or --theorems"),
     "a wrong cell to verify": (["verify", "elmann"], "'elmann'; did you mean 'elman'"),
     "a flow of no steps": (["flow", "gru", "--steps", "0"], "--steps"),
     "a flow of no units": (["flow", "gru", "--size", "0"], "--size"),

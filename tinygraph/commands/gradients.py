@@ -14,6 +14,7 @@ from tinygraph import models, viz
 from ..cells import Cell
 from ..errors import UsageError
 from ..flow.summary import gradient_flow
+from ..flow.theorems.checking import check_theorems
 from ..flow.verification import Report
 from ..flow.verification import verify as verify_cell
 
@@ -24,11 +25,20 @@ app = typer.Typer()
 def verify(
     cells: Annotated[list[str] | None, typer.Argument(help="Names of cells.")] = None,
     every: Annotated[bool, typer.Option("--all", help="All cells that there are.")] = False,
+    theorems: Annotated[
+        bool, typer.Option("--theorems", help="Statements, each with a version that must fail.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Prove that words, SymPy, a finite field, the gradient and plain numbers agree; exit status 1 if not."""
-    if bool(cells) + every != 1:
-        raise UsageError("verify needs the names of cells, or --all", fix="tinygraph verify lstm")
+    if bool(cells) + every + theorems != 1:
+        raise UsageError("verify needs the names of cells, --all or --theorems", fix="tinygraph verify lstm")
+    if theorems:
+        found = check_theorems(models.CELLS)
+        print(found.to_json() if as_json else found)
+        if not found.ok:
+            raise typer.Exit(1)
+        return
     reports = []
     for cell in _chosen(cells):
         report = verify_cell(cell)

@@ -7,6 +7,7 @@ gives must be the stated one, and an exception is no reason.
 from __future__ import annotations
 
 import json
+import textwrap
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ FAMILIES = (
 THEOREMS: dict[str, Theorem] = {theorem.key: theorem for family in FAMILIES for theorem in family.THEOREMS}
 
 SHOWN = 100  # characters of evidence in the table of a terminal
+WIDTH = 110  # characters of a line of a statement in words
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,11 @@ class TheoremReport:
 
     def __str__(self) -> str:
         lines = text_table(_line(row) for row in self.rows)
-        details = [line for row, head in zip(self.rows, lines, strict=True) for line in (head, *_details(row))]
+        details = [
+            line
+            for row, head in zip(self.rows, lines, strict=True)
+            for line in (head, *_statement(row.theorem), *_details(row))
+        ]
         return "\n".join([self._head(), *details])
 
     def _repr_html_(self) -> str:
@@ -118,6 +124,12 @@ class TheoremReport:
 def _line(row: Checked) -> tuple[str, ...]:
     theorem = row.theorem
     return theorem.number, theorem.title, theorem.kind, row.verdict, f"{row.seconds:.2f} s"
+
+
+def _statement(theorem: Theorem) -> list[str]:
+    """In words, wrapped, and in LaTeX."""
+    words = textwrap.wrap(theorem.statement, WIDTH, initial_indent="    ", subsequent_indent="    ")
+    return [*words, f"    {theorem.latex}"]
 
 
 def _details(row: Checked) -> list[str]:
