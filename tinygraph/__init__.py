@@ -25,8 +25,10 @@ from .unrolling import Unrolled, unroll
 
 if TYPE_CHECKING:
     from .flow.by_hand import walk
+    from .flow.costs import Cost, Costs, compare_costs, cost_of
     from .flow.paths import Ledger, count_paths, path_ledger
     from .flow.per_use import Contributions, contributions
+    from .flow.real_time import RealTime, rtrl
     from .flow.summary import GradientFlow, gradient_flow
     from .flow.theorems.checking import TheoremReport, check_theorems
     from .flow.truncation_bias import Bias, Randomised, bias_of_truncation, draw_flow, randomise
@@ -43,6 +45,8 @@ __all__ = [
     "Cell",
     "Context",
     "Contributions",
+    "Cost",
+    "Costs",
     "GradientFlow",
     "Graph",
     "Input",
@@ -52,6 +56,7 @@ __all__ = [
     "Param",
     "Plan",
     "Randomised",
+    "RealTime",
     "Report",
     "Rolled",
     "State",
@@ -63,7 +68,9 @@ __all__ = [
     "bias_of_truncation",
     "cell",
     "check_theorems",
+    "compare_costs",
     "contributions",
+    "cost_of",
     "count_paths",
     "draw_flow",
     "errors",
@@ -81,6 +88,7 @@ __all__ = [
     "plan",
     "randomise",
     "roll",
+    "rtrl",
     "save",
     "step_bound",
     "truncate",
@@ -94,6 +102,12 @@ __all__ = [
 
 # These are loaded when they are first asked for: `import tinygraph` stays quick.
 _LATE = {
+    "Cost": ".flow.costs",
+    "Costs": ".flow.costs",
+    "compare_costs": ".flow.costs",
+    "cost_of": ".flow.costs",
+    "RealTime": ".flow.real_time",
+    "rtrl": ".flow.real_time",
     "walk": ".flow.by_hand",
     "Ledger": ".flow.paths",
     "count_paths": ".flow.paths",
