@@ -11,6 +11,7 @@ from .cells.memory import lstm
 from .cells.simple import elman
 from .checkpoint import load_checkpoint, save_checkpoint
 from .clip import CLIPPING, clip_by_global_norm, clip_by_norm, clip_by_value, global_norm
+from .clip_study import Clipped, ClippingEffects, clipping_effects
 from .heads import cross_entropies, mean_over_time, mean_square, readout, softmax_cross_entropy
 from .language import LanguageModel, find_cell
 from .online import Online
@@ -37,6 +38,8 @@ __all__ = [
     "TRUNCATIONS",
     "Adagrad",
     "Adam",
+    "Clipped",
+    "ClippingEffects",
     "LanguageModel",
     "Momentum",
     "Online",
@@ -54,6 +57,7 @@ __all__ = [
     "clip_by_global_norm",
     "clip_by_norm",
     "clip_by_value",
+    "clipping_effects",
     "contiguous_batches",
     "cross_entropies",
     "elman",
