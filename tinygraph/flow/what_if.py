@@ -68,19 +68,32 @@ def counterfactuals(
     expect(loss, Node, "a loss is a node", "tg.sum(net.h[5] ** 2)")
     targets = {step: node for step, node in states.items() if step > 0}
     name = next(iter(targets.values())).label
-    return Counterfactuals(name, {label: _case(loss, targets, feeds, changes) for label, changes in cases.items()})
+    given = {fed: feeds[fed] for changes in cases.values() for fed in _frozen(changes).values() if fed in feeds}
+    own = {key: value for key, value in feeds.items() if key not in given}
+    found = {label: _case(loss, targets, own, given, changes) for label, changes in cases.items()}
+    return Counterfactuals(name, found)
 
 
-def _case(loss: Node, targets: Mapping[int, Node], feeds: Mapping[Any, Any], changes: Mapping[str, Any]) -> Case:
+def _case(
+    loss: Node,
+    targets: Mapping[int, Node],
+    feeds: Mapping[Any, Any],
+    given: Mapping[str, Any],
+    changes: Mapping[Any, Any],
+) -> Case:
     cut = intervene({"loss": loss, "states": dict(targets)}, changes)
     end, states = cut.roots["loss"], cut.roots["states"]
-    frozen = [name for name in changes if isinstance(changes[name], str) and f"{RECORDED}/{name}" not in feeds]
-    given = {**feeds, **{f"{RECORDED}/{name}": _recorded(loss, name, feeds) for name in frozen}}
-    found, slopes = evaluate([end, vjp(end, states, 1)], given)
+    frozen = {fed: given[fed] if fed in given else _values(loss, n, feeds) for n, fed in _frozen(changes).items()}
+    found, slopes = evaluate([end, vjp(end, states, 1)], {**feeds, **frozen})
     return Case(float(np.sum(found)), {step: float(np.linalg.norm(slope)) for step, slope in slopes.items()})
 
 
-def _recorded(loss: Node, name: str, feeds: Mapping[Any, Any]) -> Array:
+def _frozen(changes: Mapping[Any, Any]) -> dict[Any, str]:
+    """The names that are frozen at recorded values, and under what these are fed."""
+    return {name: f"{RECORDED}/{name}" for name, change in changes.items() if isinstance(change, str)}
+
+
+def _values(loss: Node, name: str, feeds: Mapping[Any, Any]) -> Array:
     """The values of what is named so, with time in front, as the net computes them."""
     values = evaluate(list(find_named(cone([loss]), [name])), feeds)
     return np.stack(values) if len(values) > 1 else np.asarray(values[0])

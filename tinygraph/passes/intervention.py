@@ -142,8 +142,10 @@ def find_named(nodes: Iterable[Node], names: Collection[Name]) -> dict[Node, Nam
     bearers: dict[Name, list[Node]] = {}
     for node in nodes:
         if not node.backward and node.op.name != "constant":
-            labels = [node.label, f"{node.scope}/{node.label}"] if node.scope else [node.label]
-            for name in (node, *(labels if node.label else [])):
+            own: list[Name] = [node]
+            if node.label:
+                own += [node.label, f"{node.scope}/{node.label}"] if node.scope else [node.label]
+            for name in own:
                 bearers.setdefault(name, []).append(node)
     found: dict[Node, Name] = {}
     for name in names:
