@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tinygraph.errors import ShapeError, UsageError
+from tinygraph.tables import text_table
 
 from .clip import CLIPPING, global_norm
 
@@ -43,12 +44,11 @@ class ClippingEffects:
     rows: Mapping[str, Clipped]
 
     def __str__(self) -> str:
-        lines = [f"threshold {self.threshold:g}", "clipping       norm     angle   dominant step   its share"]
-        lines += [
-            f"{name:<9}{row.norm:>10.4g}{row.angle:>9.2f}°{row.dominant!s:>16}{row.shares[row.dominant]:>12.1%}"
-            for name, row in self.rows.items()
-        ]
-        return "\n".join(lines)
+        rows = [["clipping", "norm", "angle", "dominant step", "its share"]]
+        for name, row in self.rows.items():
+            share = row.shares[row.dominant]
+            rows.append([name, f"{row.norm:.4g}", f"{row.angle:.2f}°", str(row.dominant), f"{share:.1%}"])
+        return "\n".join([f"threshold {self.threshold:g}", *text_table(rows, range(1, 5))])
 
 
 def clipping_effects(by_step: Mapping[Step, Mapping[str, Any]], threshold: float) -> ClippingEffects:

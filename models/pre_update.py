@@ -17,6 +17,7 @@ import numpy as np
 
 from tinygraph.errors import expect
 from tinygraph.shapes import as_size
+from tinygraph.tables import text_table
 
 from .clip import global_norm
 from .language import Arrays
@@ -46,13 +47,11 @@ class PreUpdates:
     rows: tuple[PreUpdate, ...]
 
     def __str__(self) -> str:
-        lines = ["update    |state|  difference   |gradient|  difference    cosine"]
-        lines += [
-            f"{r.update:6}  {r.state:9.3g}  {r.state_difference:10.3g}  {r.gradient:11.3g}"
-            f"  {r.gradient_difference:10.3g}  {r.cosine:8.5f}"
-            for r in self.rows
-        ]
-        return "\n".join(lines)
+        rows = [["update", "|state|", "difference", "|gradient|", "difference", "cosine"]]
+        for r in self.rows:
+            numbers = r.state, r.state_difference, r.gradient, r.gradient_difference
+            rows.append([str(r.update), *(f"{value:.3g}" for value in numbers), f"{r.cosine:.5f}"])
+        return "\n".join(text_table(rows, range(6)))
 
 
 def pre_update_effect(run: Run, updates: int) -> PreUpdates:

@@ -22,6 +22,7 @@ from ..nest import leaves
 from ..ops.arithmetic import add
 from ..ops.reduce import sum as sum_entries
 from ..shapes import as_size, size
+from ..tables import text_table
 from ..unrolling import unroll
 from .real_time import rtrl
 
@@ -116,20 +117,15 @@ class Costs:
 
     def __str__(self) -> str:
         S, p = self.state, self.parameters
-        lines = [
-            f"{self.cell}: state S = {S}, parameters p = {p}, one example",
-            "        through time (BPTT)                         in real time (RTRL)",
-            "     T  multiplications       memory  accumulated   multiplications       memory",
-        ]
+        rows = [["T", "BPTT multiplications", "memory", "accumulated", "RTRL multiplications", "memory"]]
         for t, back in self.backwards.items():
             ahead = self.forwards[t]
-            lines.append(
-                f"{t:6}  {back.multiplications:15,}{back.memory:13,}{back.accumulated:13,}"
-                f"   {ahead.multiplications:15,}{ahead.memory:13,}"
-            )
-        lines.append(f" order  {'T p':>15}{'T p':>13}{'T S + p':>13}   {'T S^2 p':>15}{'S p':>13}")
-        lines.append(f" T = 1  {p:15,}{p:13,}{S + p:13,}   {S * S * p:15,}{S * p:13,}")
-        return "\n".join(lines)
+            numbers = back.multiplications, back.memory, back.accumulated, ahead.multiplications, ahead.memory
+            rows.append([str(t), *(f"{number:,}" for number in numbers)])
+        rows.append(["order", "T p", "T p", "T S + p", "T S^2 p", "S p"])
+        rows.append(["T = 1", *(f"{number:,}" for number in (p, p, S + p, S * S * p, S * p))])
+        head = f"{self.cell}: state S = {S}, parameters p = {p}, one example"
+        return "\n".join([head, *text_table(rows, range(6))])
 
 
 def compare_costs(

@@ -19,6 +19,7 @@ from ..cells import Cell
 from ..errors import UnknownNameError, UsageError, expect, nearest
 from ..graph.node import Node
 from ..initialisers import Initialiser, initialise
+from ..tables import text_table
 from ..unrolling import unroll
 from .products import log_norms_from_last, spectral_radius
 from .step_jacobians import trajectory
@@ -40,14 +41,11 @@ class Decays:
         return {label: float(row[-1]) / len(row) for label, row in self.rows.items()}
 
     def __str__(self) -> str:
-        steps = len(next(iter(self.rows.values())))
-        shown = distances(steps)
-        width = max(len("distance"), *(len(label) for label in self.rows))
+        shown = distances(len(next(iter(self.rows.values()))))
+        rows = [["distance", *map(str, shown)]]
+        rows += [[label, *(number(row[d - 1]) for d in shown)] for label, row in self.rows.items()]
         head = f"{self.cell}: the largest growth of a gradient over a distance in time"
-        lines = [head, "distance".ljust(width) + "".join(f"{d:>10}" for d in shown)]
-        for label, row in self.rows.items():
-            lines.append(label.ljust(width) + "".join(f"{number(row[d - 1]):>10}" for d in shown))
-        return "\n".join(lines)
+        return "\n".join([head, *text_table(rows, range(1, len(shown) + 1))])
 
 
 def distances(steps: int) -> list[int]:

@@ -16,6 +16,7 @@ from ..execute.interpreter import evaluate
 from ..graph.node import Node
 from ..graph.tape import cone
 from ..nest import leaves
+from ..tables import text_table
 
 Array = np.ndarray[Any, Any]
 
@@ -34,15 +35,12 @@ class Saturation:
     high: Mapping[str, Array]
 
     def __str__(self) -> str:
-        width = max(6, *(len(name) for name in self.low))
-        lines = ["values".ljust(width) + "       low      high   worst step"]
+        rows = [["values", "low", "high", "worst step"]]
         for name, low in self.low.items():
-            both = low + self.high[name]
-            lines.append(
-                f"{name.ljust(width)}{np.mean(low):>10.1%}{np.mean(self.high[name]):>10.1%}"
-                f"{int(np.argmax(both)) + 1:>7} {np.max(both):.0%}"
-            )
-        return "\n".join(lines)
+            high, both = self.high[name], low + self.high[name]
+            worst = f"{int(np.argmax(both)) + 1}: {np.max(both):.1%}"
+            rows.append([name, f"{np.mean(low):.1%}", f"{np.mean(high):.1%}", worst])
+        return "\n".join(text_table(rows, range(1, 4)))
 
 
 def saturation(outputs: Any, feeds: Mapping[Any, Any], *, margin: float = 0.1) -> Saturation:

@@ -17,6 +17,7 @@ from ..execute.interpreter import evaluate
 from ..graph.node import Node
 from ..graph.tape import cone
 from ..passes.intervention import RECORDED, find_named, intervene
+from ..tables import text_table
 
 Array = np.ndarray[Any, Any]
 
@@ -37,15 +38,13 @@ class Counterfactuals:
     cases: Mapping[str, Case]
 
     def __str__(self) -> str:
-        width = max(10, *(len(label) + 2 for label in self.cases))
-        first = f"|dL/d{self.state}|"
-        lines = [first.ljust(10) + "".join(f"{label:>{width}}" for label in self.cases)]
-        lines += [
-            f"step {step}".ljust(10) + "".join(f"{case.norms[step]:>{width}.3g}" for case in self.cases.values())
+        rows = [[f"|dL/d{self.state}|", *self.cases]]
+        rows += [
+            [f"step {step}", *(f"{case.norms[step]:.3g}" for case in self.cases.values())]
             for step in next(iter(self.cases.values())).norms
         ]
-        lines.append("loss".ljust(10) + "".join(f"{case.loss:>{width}.4g}" for case in self.cases.values()))
-        return "\n".join(lines)
+        rows.append(["loss", *(f"{case.loss:.4g}" for case in self.cases.values())])
+        return "\n".join(text_table(rows, range(1, len(self.cases) + 1)))
 
 
 def counterfactuals(
