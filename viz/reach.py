@@ -22,7 +22,7 @@ class Reach:
     @property
     def cuts(self) -> set[int]:
         """The steps before which the gradient of some loss is cut."""
-        return {first for t, first in self.first.items() if 1 < first <= t}
+        return {first for first in self.first.values() if first > 1}
 
     @property
     def charted(self) -> bool:

@@ -85,6 +85,15 @@ def test_a_chain_holds_two_values_whatever_its_length():
     assert tg.cost_of(x) == tg.Cost(0, 10, 10)
 
 
+def test_results_are_held_to_the_end():
+    g = tg.Graph()
+    chain = [tg.tanh(g.input("x", (5,)))]
+    for _ in range(3):
+        chain.append(tg.tanh(chain[-1]))
+    assert tg.cost_of(chain).memory == 4 * 5
+    assert tg.cost_of(chain[-1]).memory == 2 * 5
+
+
 # Both gradients
 def sizes_of(name: str) -> dict[str, int]:
     return {size: SIZES.get(size, HIDDEN) for size in CELLS[name].sizes}

@@ -74,7 +74,7 @@ def test_a_larger_forget_bias_lets_the_gradient_pass(seed):
 
 
 def test_the_radius_is_what_was_asked_for():
-    values = values_of(models.gru)
+    values = {name: 3 * value for name, value in values_of(models.gru).items()}
     sweep = tg.sweep_radius(values, ["U", "U_z"], (0.5, 2.0))
     for radius, changed in zip((0.5, 2.0), sweep.values(), strict=True):
         for name in ("U", "U_z"):

@@ -121,6 +121,7 @@ def test_a_scaled_parameter():
     """U -> U / 2: the value at half the weight, and half its gradient there."""
     lstm = Lstm()
     after = tg.intervene(lstm.loss, {"U_g": lambda U: U / 2})
+    assert [node.op.name for node in after.graph].count("div") == 1, "made once, for all its uses"
     half = lstm.feeds | {"U_g": lstm.feeds["U_g"] / 2}
     assert_close(tg.evaluate(after.roots, lstm.feeds), tg.evaluate(lstm.loss, half), 1e-14)
     expected = tg.evaluate(tg.grad(lstm.loss, lstm.net.parameters), half)
