@@ -60,6 +60,14 @@ def test_values_of_another_run_can_be_given():
     assert found["recorded"] == found["clamped"]
 
 
+def test_a_net_of_one_step():
+    net = tg.unroll(models.lstm, 1, I=WIDTH, H=H)
+    loss = tg.sum(net.h[1] ** 2)
+    feeds = net.initial(seed=0) | {"x": np.ones((1, B, WIDTH))}
+    found = tg.counterfactuals(loss, net.c, feeds, {"as it is": {}, "frozen": {"i": "recorded"}}).cases
+    assert found["as it is"] == found["frozen"]
+
+
 def test_a_scaled_matrix():
     net = tg.unroll(models.elman, T, I=WIDTH, H=H)
     loss = tg.sum(net.h[T] ** 2)

@@ -16,6 +16,7 @@ from ..errors import UsageError, expect
 from ..execute.interpreter import evaluate
 from ..graph.node import Node
 from ..graph.tape import cone
+from ..nest import leaves
 from ..passes.intervention import RECORDED, find_named, intervene
 from ..tables import text_table
 
@@ -53,6 +54,7 @@ def counterfactuals(
     """The loss and its gradient by the state at each step, in each case.
 
     states   such as `net.c`; steps from 1
+    feeds    by name
     cases    label -> changes, as `intervene` takes them; "recorded" freezes a value at what the net itself
              computes, unless `feeds` has others, as "recorded/f". `{"as it is": {}}` is the net unchanged.
 
@@ -61,38 +63,34 @@ def counterfactuals(
 
     Raises `UsageError` and what `intervene` and `evaluate` raise.
     """
-    for what, given in (("states", states), ("feeds", feeds), ("cases", cases)):
-        if not isinstance(given, Mapping) or (not given and given is not feeds):
-            raise UsageError(f"{what} are a dict that is not empty, not {given!r:.60}", fix="see tg.counterfactuals")
+    for what, wanted in (("states", states), ("cases", cases)):
+        if not isinstance(wanted, Mapping) or not wanted:
+            raise UsageError(f"{what} are a dict that is not empty, not {wanted!r:.60}", fix="see tg.counterfactuals")
     expect(loss, Node, "a loss is a node", "tg.sum(net.h[5] ** 2)")
-    targets = {step: node for step, node in states.items() if step > 0}
-    name = next(iter(targets.values())).label
-    given = {fed: feeds[fed] for changes in cases.values() for fed in _frozen(changes).values() if fed in feeds}
-    own = {key: value for key, value in feeds.items() if key not in given}
-    found = {label: _case(loss, targets, own, given, changes) for label, changes in cases.items()}
-    return Counterfactuals(name, found)
+    expect(feeds, Mapping, "feeds are a dict from name to array", "net.initial() | {'x': x}")
+    roots = {"loss": loss, "states": {step: node for step, node in states.items() if step > 0}}
+    frozen = {fed: name for changes in cases.values() for fed, name in _frozen(changes).items()}
+    plain = {key: value for key, value in feeds.items() if key not in frozen}
+    recorded = {fed: feeds[fed] if fed in feeds else _values(roots, name, plain) for fed, name in frozen.items()}
+    found = {}
+    for label, changes in cases.items():
+        found[label] = _case(roots, plain | {fed: recorded[fed] for fed in _frozen(changes)}, changes)
+    return Counterfactuals(next(iter(states.values())).label, found)
 
 
-def _case(
-    loss: Node,
-    targets: Mapping[int, Node],
-    feeds: Mapping[Any, Any],
-    given: Mapping[str, Any],
-    changes: Mapping[Any, Any],
-) -> Case:
-    cut = intervene({"loss": loss, "states": dict(targets)}, changes)
-    end, states = cut.roots["loss"], cut.roots["states"]
-    frozen = {fed: given[fed] if fed in given else _values(loss, n, feeds) for n, fed in _frozen(changes).items()}
-    found, slopes = evaluate([end, vjp(end, states, 1)], {**feeds, **frozen})
-    return Case(float(np.sum(found)), {step: float(np.linalg.norm(slope)) for step, slope in slopes.items()})
+def _case(roots: Mapping[str, Any], feeds: Mapping[Any, Any], changes: Mapping[Any, Any]) -> Case:
+    cut = intervene(dict(roots), changes).roots
+    loss, slopes = evaluate([cut["loss"], vjp(cut["loss"], cut["states"], 1)], feeds)
+    return Case(float(np.sum(loss)), {step: float(np.linalg.norm(slope)) for step, slope in slopes.items()})
 
 
-def _frozen(changes: Mapping[Any, Any]) -> dict[Any, str]:
-    """The names that are frozen at recorded values, and under what these are fed."""
-    return {name: f"{RECORDED}/{name}" for name, change in changes.items() if isinstance(change, str)}
+def _frozen(changes: Mapping[Any, Any]) -> dict[str, Any]:
+    """What is frozen at recorded values: the name under which these are fed, and the one that is changed."""
+    return {f"{RECORDED}/{name}": name for name, change in changes.items() if isinstance(change, str)}
 
 
-def _values(loss: Node, name: str, feeds: Mapping[Any, Any]) -> Array:
+def _values(roots: Mapping[str, Any], name: str, feeds: Mapping[Any, Any]) -> Array:
     """The values of what is named so, with time in front, as the net computes them."""
-    values = evaluate(list(find_named(cone([loss]), [name])), feeds)
-    return np.stack(values) if len(values) > 1 else np.asarray(values[0])
+    nodes = list(find_named(cone(leaves(dict(roots))), [name]))
+    values = evaluate(nodes, feeds)
+    return np.stack(values) if nodes[0].step is not None else np.asarray(values[0])
