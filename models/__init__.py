@@ -11,18 +11,21 @@ from .cells.memory import lstm
 from .cells.simple import elman
 from .checkpoint import load_checkpoint, save_checkpoint
 from .clip import CLIPPING, clip_by_global_norm, clip_by_norm, clip_by_value, global_norm
-from .heads import mean_over_time, mean_square, readout, softmax_cross_entropy
+from .clip_study import Clipped, ClippingEffects, clipping_effects
+from .heads import cross_entropies, mean_over_time, mean_square, readout, softmax_cross_entropy
 from .language import LanguageModel, find_cell
 from .online import Online
 from .optimise import OPTIMISERS, SGD, Adagrad, Adam, Momentum, RMSProp, make_optimiser
+from .pre_update import PreUpdate, PreUpdates, pre_update_effect
 from .record import keep
 from .sampling import choose, sample
 from .saved_run import CHECKPOINT, read_run
 from .schedules import SCHEDULES
-from .settings import Report, Settings
+from .settings import TRUNCATIONS, Report, Settings
 from .stacking import Stack, stack
 from .text import Vocabulary, read_texts, standard_library_text
 from .training import Run, resume_run, train
+from .window import Window
 
 __all__ = [
     "CELLS",
@@ -32,11 +35,16 @@ __all__ = [
     "OPTIMISERS",
     "SCHEDULES",
     "SGD",
+    "TRUNCATIONS",
     "Adagrad",
     "Adam",
+    "Clipped",
+    "ClippingEffects",
     "LanguageModel",
     "Momentum",
     "Online",
+    "PreUpdate",
+    "PreUpdates",
     "RMSProp",
     "Report",
     "Run",
@@ -44,11 +52,14 @@ __all__ = [
     "Stack",
     "Streams",
     "Vocabulary",
+    "Window",
     "choose",
     "clip_by_global_norm",
     "clip_by_norm",
     "clip_by_value",
+    "clipping_effects",
     "contiguous_batches",
+    "cross_entropies",
     "elman",
     "find_cell",
     "global_norm",
@@ -62,6 +73,7 @@ __all__ = [
     "mean_over_time",
     "mean_square",
     "pad",
+    "pre_update_effect",
     "read_run",
     "read_texts",
     "readout",

@@ -47,9 +47,16 @@ class Streams:
 
     def chunk(self, number: int) -> tuple[Integers, Integers]:
         """Inputs and targets (steps, batch) of one chunk; numbers past the end start again."""
-        start = number % self.chunks * self.steps
-        starts = start + self.length * np.arange(self.batch)
-        places = starts + np.arange(self.steps)[:, None]
+        return self.part(self.start(number), self.steps)
+
+    def start(self, number: int) -> int:
+        """The place in each stream at which a chunk starts."""
+        return number % self.chunks * self.steps
+
+    def part(self, start: int, steps: int) -> tuple[Integers, Integers]:
+        """Inputs and targets (steps, batch) from any place on; before the start the first symbol stands in."""
+        within = np.maximum(np.arange(start, start + steps), 0)
+        places = within[:, None] + self.length * np.arange(self.batch)
         return self.symbols[places], self.symbols[places + 1]
 
 

@@ -51,8 +51,12 @@ def softmax_cross_entropy(scores: Steps, targets: Steps | None = None, *, mask: 
     where it is true count, in the sum and in the number that it is divided by. The loss of each step
     is labelled L.
     """
-    losses = _each_step(scores, targets, (), "integer", cross_entropy)
-    return mean_over_time(losses, mask)
+    return mean_over_time(cross_entropies(scores, targets), mask)
+
+
+def cross_entropies(scores: Steps, targets: Steps | None = None) -> Steps:
+    """The loss of each step of `softmax_cross_entropy`, before any mean."""
+    return _each_step(scores, targets, (), "integer", cross_entropy)
 
 
 def mean_square(outputs: Steps, targets: Steps | None = None, *, mask: Steps | None = None) -> Node:

@@ -20,7 +20,7 @@ from tinygraph.graph import Graph, Node, Steps
 from tinygraph.ops.index import gather, one_hot
 
 from .cells import CELLS
-from .heads import readout, softmax_cross_entropy
+from .heads import cross_entropies, mean_over_time, readout
 from .stacking import Stack, stack
 from .text import UNITS, Vocabulary
 
@@ -56,9 +56,9 @@ class LanguageModel:
         if len(self.vocabulary) < 2:
             raise UsageError("a text with a single symbol has nothing to predict", fix="give a text with at least two")
 
-    def unroll(self, steps: int) -> Unfolded:
-        """The model over `steps` steps, on a tape of its own."""
-        return Unfolded(self, steps)
+    def unroll(self, steps: int, *, new: int | None = None, mask: bool = False) -> Unfolded:
+        """The model over `steps` steps, on a tape of its own; for `new` and `mask` see `Unfolded`."""
+        return Unfolded(self, steps, new, mask)
 
     def describe(self) -> dict[str, Any]:
         """The model as JSON data."""
@@ -81,11 +81,16 @@ class LanguageModel:
 
 
 class Unfolded:
-    """A language model unrolled on a tape: feeds "x" and "y" (steps, batch) of integers, and the state."""
+    """A language model unrolled on a tape: feeds "x" and "y" (steps, batch) of integers, and the state.
 
-    def __init__(self, model: LanguageModel, steps: int) -> None:
+    Only the losses of the `new` last steps count (all without it). With a mask, the feed "mask" (steps, batch)
+    says which steps there are; at the others the state stays what it is.
+    """
+
+    def __init__(self, model: LanguageModel, steps: int, new: int | None = None, mask: bool = False) -> None:
         size, graph = len(model.vocabulary), Graph()
         self.model = model
+        self.new = steps if new is None else new
         self.graph = graph
         self.symbols = graph.sequence("x", steps, (), kind="integer")
         self.net: Stack = stack(
@@ -95,6 +100,7 @@ class Unfolded:
             graph=graph,
             inputs={next(iter(find_cell(model.cell).inputs)): self._vectors(size)},
             initial="fed",
+            mask=mask,
             H=model.hidden,
         )
         self.scores = readout(self.net, size)
@@ -110,9 +116,15 @@ class Unfolded:
         return vectors
 
     @cached_property
+    def losses(self) -> Steps:
+        """The cross-entropy of the next symbol, in nats, at each step that counts."""
+        every = cross_entropies(self.scores)
+        return Steps(every.name, ((t, every[t]) for t in list(every)[-self.new :]))
+
+    @cached_property
     def loss(self) -> Node:
-        """Mean over steps and batch of the cross-entropy of the next symbol, in nats."""
-        return softmax_cross_entropy(self.scores)
+        """Mean of the losses over steps and batch."""
+        return mean_over_time(self.losses)
 
     @cached_property
     def gradients(self) -> dict[str, Node]:
@@ -122,8 +134,12 @@ class Unfolded:
     @cached_property
     def state(self) -> dict[str, Node]:
         """The state after the last step, under the names that feed it to the first."""
+        return self.state_at(self.net.steps)
+
+    def state_at(self, step: int) -> dict[str, Node]:
+        """The state after a step, under the names that feed it to the first."""
         return {
-            f"{layer.scope}/{name}_0": layer.series[name].last
+            f"{layer.scope}/{name}_0": layer.series[name][step]
             for layer in self.net.layers
             for name in layer.cell.states
         }

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from tinygraph.errors import UnknownNameError, UsageError, nearest
 
@@ -12,15 +12,53 @@ from .clip import CLIPPING
 from .optimise import make_optimiser
 from .schedules import check_schedule
 
+
+class Truncation(NamedTuple):
+    """A mode of truncation in the loop, where k1 is `steps`: its window (steps), which k2 it takes, how to give it."""
+
+    window: Callable[[int, int], int]
+    allows: Callable[[int, int], bool]
+    fix: str
+
+
+TRUNCATIONS: dict[str, Truncation] = {
+    "chunk": Truncation(
+        lambda k1, k2: k1,
+        lambda k1, k2: k2 == k1,
+        "leave k2 out: gradients stop at the start of the chunk",
+    ),
+    "sliding": Truncation(
+        lambda k1, k2: k1 + k2 - 1,
+        lambda k1, k2: True,
+        "k2=10, for example: every loss reaches back 10 steps",
+    ),
+    "k1_k2": Truncation(
+        lambda k1, k2: k2,
+        lambda k1, k2: k2 >= k1,
+        "k2 of `steps` or more: the new losses of an update run back k2 steps",
+    ),
+    "last": Truncation(
+        lambda k1, k2: k2,
+        lambda k1, k2: k2 <= k1,
+        "k2 of `steps` or less: only the last k2 of every `steps` steps learn",
+    ),
+}
+
 _LEAST = {"updates": 1, "steps": 1, "batch": 1, "validate_every": 1, "patience": 0, "seed": 0}
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How to train. `updates` is the whole length of the run, which schedules refer to."""
+    """How to train. `updates` is the whole length of the run, which schedules refer to.
+
+    Each update reads `steps` new symbols of each stream (k1); `truncation` and `k2` say how far back their
+    losses reach, see `models.Window`.
+    """
 
     updates: int = 2000
     steps: int = 25
+    truncation: str = "chunk"
+    k2: int | None = None
     batch: int = 16
     optimiser: str = "adam"
     rate: float | None = None
@@ -37,6 +75,7 @@ class Settings:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise UsageError(f"{name} is a whole number of {least} or more, not {value!r:.60}")
+        self._check_truncation()
         if not isinstance(self.validation, (int, float)) or not 0 <= self.validation < 1:
             raise UsageError(f"the share for validation is from 0 to below 1, not {self.validation!r:.60}")
         if not isinstance(self.threshold, (int, float)) or not self.threshold > 0:
@@ -45,6 +84,23 @@ class Settings:
             raise UnknownNameError(f"no clipping {self.clip!r:.60}", fix=nearest(self.clip, CLIPPING))
         check_schedule(self.schedule)
         make_optimiser(self.optimiser, self.rate)
+
+    @property
+    def window(self) -> int:
+        """The steps that an update unrolls and differentiates."""
+        return TRUNCATIONS[self.truncation].window(self.steps, self.k2 or self.steps)
+
+    def _check_truncation(self) -> None:
+        if self.truncation not in TRUNCATIONS:
+            raise UnknownNameError(f"no truncation {self.truncation!r:.60}", fix=nearest(self.truncation, TRUNCATIONS))
+        _, allows, fix = TRUNCATIONS[self.truncation]
+        if self.k2 is None:
+            if self.truncation != "chunk":
+                raise UsageError(f"truncation {self.truncation!r} takes k2, a number of steps", fix=fix)
+        elif isinstance(self.k2, bool) or not isinstance(self.k2, int) or self.k2 < 1:
+            raise UsageError(f"k2 is a whole number of 1 or more, not {self.k2!r:.60}", fix=fix)
+        elif not allows(self.steps, self.k2):
+            raise UsageError(f"truncation {self.truncation!r} cannot have steps={self.steps}, k2={self.k2}", fix=fix)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The training loop: truncated backpropagation through time over contiguous chunks, with the state carried.
+"""The training loop: truncated backpropagation through time along streams of text, with the state carried.
 
     run = Run(model, symbols, ...)          # or Run.resume(folder, symbols)
     for report in run.updates_until(1000):
@@ -30,6 +30,7 @@ from .optimise import make_optimiser
 from .saved_run import CHECKPOINT, SavedRun, read_run
 from .schedules import check_schedule
 from .settings import Progress, Report, Settings
+from .window import Window
 
 
 class Run:
@@ -47,8 +48,9 @@ class Run:
         self.settings = settings = settings or Settings()
         learn, keep = split(symbols, settings.validation)
         self.streams = Streams(learn, settings.steps, settings.batch)
-        self.held_out = keep if len(keep) > settings.steps else keep[:0]
-        self.unfolded = model.unroll(settings.steps)
+        self.window = Window(model, settings)
+        self.unfolded = self.window.unfolded
+        self.held_out = keep if len(keep) > self.window.new else keep[:0]
         self.optimiser = make_optimiser(settings.optimiser, settings.rate)
         self.values = self.unfolded.net.initial(settings.seed) if values is None else values
         self.text = text_digest(symbols)
@@ -67,13 +69,10 @@ class Run:
             yield self.update()
 
     def update(self) -> Report:
-        """One update from the next chunk; at the end of the text the state starts from zero again."""
+        """One update from the next symbols; at the end of the text the state starts from zero again."""
         settings, progress = self.settings, self.progress
-        if progress.update % self.streams.chunks == 0:
-            self.state = self.unfolded.zero_state(settings.batch)
-        x, y = self.streams.chunk(progress.update)
-        wanted = [self.unfolded.loss, self.unfolded.gradients, self.unfolded.state]
-        loss, gradients, self.state = evaluate(wanted, {**self.values, **self.state, "x": x, "y": y})
+        state = self.stored_state()
+        loss, gradients, self.state = self.window.learn(self.values, state, self.streams, progress.update)
         if not np.isfinite(loss):
             raise TinygraphError(
                 f"the loss is {loss} at update {progress.update + 1}", fix="a lower learning rate, or tighter clipping"
@@ -81,8 +80,13 @@ class Run:
         factor = check_schedule(settings.schedule)(min(1.0, progress.update / settings.updates))
         self.optimiser.update(self.values, CLIPPING[settings.clip](gradients, settings.threshold), factor)
         progress.update += 1
-        progress.smooth = float(loss) if progress.smooth is None else 0.999 * progress.smooth + 0.001 * float(loss)
-        return Report(progress.update, float(loss), self.smooth_loss, self._validate(), self._speed())
+        progress.smooth = loss if progress.smooth is None else 0.999 * progress.smooth + 0.001 * loss
+        return Report(progress.update, loss, self.smooth_loss, self._validate(), self._speed())
+
+    def stored_state(self) -> Arrays:
+        """The state from which the next update starts: the one carried, and zero at the start of the text."""
+        at_start = self.progress.update % self.streams.chunks == 0
+        return self.unfolded.zero_state(self.settings.batch) if at_start else self.state
 
     def describe(self) -> str:
         """One line: the model, its size, the text."""
@@ -105,11 +109,12 @@ class Run:
 
     def validation_loss(self) -> float:
         """The loss in nats per symbol on the held-out text, read as one stream from the zero state."""
-        streams, total = Streams(self.held_out, self.settings.steps, 1), 0.0
-        state = self.unfolded.zero_state(1)
+        streams, total = Streams(self.held_out, self.window.new, 1), 0.0
+        reader = self.window.reader
+        state = reader.zero_state(1)
         for number in range(streams.chunks):
             x, y = streams.chunk(number)
-            loss, state = evaluate([self.unfolded.loss, self.unfolded.state], {**self.values, **state, "x": x, "y": y})
+            loss, state = evaluate([reader.loss, reader.state], {**self.values, **state, "x": x, "y": y})
             total += float(loss)
         return total / streams.chunks
 

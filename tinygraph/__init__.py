@@ -18,6 +18,7 @@ from .graph import Graph, Node, Op, Steps
 from .graph.validator import validate
 from .initialisers import initialise
 from .ops import OPS
+from .passes.intervention import intervene
 from .passes.truncation import Truncated, truncate
 from .saving import load, save
 from .symbolic.formulas import latex
@@ -25,12 +26,18 @@ from .unrolling import Unrolled, unroll
 
 if TYPE_CHECKING:
     from .flow.by_hand import walk
+    from .flow.costs import Cost, Costs, compare_costs, cost_of
+    from .flow.fading import Decays, decays, sweep_bias, sweep_initialisers, sweep_radius
     from .flow.paths import Ledger, count_paths, path_ledger
+    from .flow.per_step import gradient_by_step
     from .flow.per_use import Contributions, contributions
+    from .flow.real_time import RealTime, rtrl
+    from .flow.squashing import Saturation, saturation
     from .flow.summary import GradientFlow, gradient_flow
     from .flow.theorems.checking import TheoremReport, check_theorems
     from .flow.truncation_bias import Bias, Randomised, bias_of_truncation, draw_flow, randomise
     from .flow.verification import Report, verify
+    from .flow.what_if import Counterfactuals, counterfactuals
     from .flow.word_bounds import StepBound, step_bound
     from .planning.compiled import Plan, plan
     from .rolling import Rolled, roll
@@ -43,6 +50,10 @@ __all__ = [
     "Cell",
     "Context",
     "Contributions",
+    "Cost",
+    "Costs",
+    "Counterfactuals",
+    "Decays",
     "GradientFlow",
     "Graph",
     "Input",
@@ -52,8 +63,10 @@ __all__ = [
     "Param",
     "Plan",
     "Randomised",
+    "RealTime",
     "Report",
     "Rolled",
+    "Saturation",
     "State",
     "StepBound",
     "Steps",
@@ -63,15 +76,21 @@ __all__ = [
     "bias_of_truncation",
     "cell",
     "check_theorems",
+    "compare_costs",
     "contributions",
+    "cost_of",
     "count_paths",
+    "counterfactuals",
+    "decays",
     "draw_flow",
     "errors",
     "evaluate",
     "grad",
+    "gradient_by_step",
     "gradient_flow",
     "hvp",
     "initialise",
+    "intervene",
     "jacobian",
     "jvp",
     "latex",
@@ -81,8 +100,13 @@ __all__ = [
     "plan",
     "randomise",
     "roll",
+    "rtrl",
+    "saturation",
     "save",
     "step_bound",
+    "sweep_bias",
+    "sweep_initialisers",
+    "sweep_radius",
     "truncate",
     "unroll",
     "validate",
@@ -94,6 +118,22 @@ __all__ = [
 
 # These are loaded when they are first asked for: `import tinygraph` stays quick.
 _LATE = {
+    "Decays": ".flow.fading",
+    "decays": ".flow.fading",
+    "sweep_bias": ".flow.fading",
+    "sweep_initialisers": ".flow.fading",
+    "sweep_radius": ".flow.fading",
+    "gradient_by_step": ".flow.per_step",
+    "Saturation": ".flow.squashing",
+    "saturation": ".flow.squashing",
+    "Counterfactuals": ".flow.what_if",
+    "counterfactuals": ".flow.what_if",
+    "Cost": ".flow.costs",
+    "Costs": ".flow.costs",
+    "compare_costs": ".flow.costs",
+    "cost_of": ".flow.costs",
+    "RealTime": ".flow.real_time",
+    "rtrl": ".flow.real_time",
     "walk": ".flow.by_hand",
     "Ledger": ".flow.paths",
     "count_paths": ".flow.paths",

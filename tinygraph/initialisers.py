@@ -44,6 +44,14 @@ def normal(shape: Shape, rng: np.random.Generator) -> np.ndarray[Any, Any]:
     return 0.01 * rng.standard_normal(shape)
 
 
+def gaussian(shape: Shape, rng: np.random.Generator) -> np.ndarray[Any, Any]:
+    """Normal with variance 1 / inputs: the spectral radius of a large square matrix is near 1.
+
+    Girko 1984, doi:10.1137/1129095 (the circular law).
+    """
+    return rng.standard_normal(shape) / sqrt(max(1, _fans(shape)[0]))
+
+
 def orthogonal(shape: Shape, rng: np.random.Generator) -> np.ndarray[Any, Any]:
     """Orthonormal rows or columns, uniformly distributed. Saxe et al. 2014, arXiv:1312.6120.
 
@@ -81,7 +89,7 @@ def minus_ones(shape: Shape, rng: np.random.Generator) -> np.ndarray[Any, Any]:
 
 
 INITIALISERS: dict[str, Initialiser] = {
-    f.__name__: f for f in (glorot, uniform, normal, orthogonal, identity, zeros, ones, minus_ones)
+    f.__name__: f for f in (glorot, uniform, normal, gaussian, orthogonal, identity, zeros, ones, minus_ones)
 }
 
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tinygraph.errors import DrawingError
+from tinygraph.errors import DrawingError, expect
 from tinygraph.files import write_atomically
+from tinygraph.passes.truncation import Truncated
 
 from .labels import clean
 from .layout import lay_out
+from .reach import Reach
 from .scene import Scene, build_scene
 from .selection import nets_of, select
 from .style import theme_named
@@ -59,10 +61,19 @@ class Drawing:
         return f"<Drawing: {self.description}>"
 
 
-def draw(what: Any, *, backward: bool = False, title: str = "", fold: Any = "auto", theme: str = "light") -> Drawing:
+def draw(
+    what: Any,
+    *,
+    backward: bool = False,
+    title: str = "",
+    fold: Any = "auto",
+    theme: str = "light",
+    truncation: Truncated | None = None,
+) -> Drawing:
     """Draw an unrolled net, a stack of nets, a graph, a node, or nodes in lists and dicts: all that they depend on.
 
-    what      a net is drawn from its last states down, a graph from all that nothing uses
+    what      a net is drawn from its last states down, a graph from all that nothing uses, and what `tg.truncate`
+              returned as the graph that it made, with its truncation
     backward  draw the flow of the gradient too: a reversed edge beside each forward edge that a
               cotangent crosses, from the loss (the roots) to what it is differentiated by (the nodes
               whose gradients are among the roots; without any, the parameters)
@@ -70,13 +81,19 @@ def draw(what: Any, *, backward: bool = False, title: str = "", fold: Any = "aut
     fold      "auto" folds more than 8 steps into the first 3 and last 2; (first, last) says how many to
               draw; True always folds, False never. Columns of more than 120 boxes are cut, unless False
     theme     "light" or "dark"
+    truncation  what `tg.truncate` returned for these steps: dashed lines where gradients are cut, and beside the
+              picture a chart of the pairs (s, t) that are kept, in which the loss at t reaches step s
 
     Raises `DrawingError` for what cannot be drawn, `GraphError` for nodes of different tapes.
     """
     paint = theme_named(theme)
     if not isinstance(title, str):
         raise DrawingError(f"a title is text, not {title!r:.60}")
-    scene = build_scene(select(what, bool(backward)), fold)
+    expect(truncation, (Truncated, type(None)), "a truncation is what tg.truncate returned", "tg.truncate(losses, ...)")
+    if isinstance(what, Truncated):
+        what, truncation = list(what.losses.values()), what
+    reach = Reach(truncation.first) if truncation else None
+    scene = build_scene(select(what, bool(backward)), fold, reach)
     layout = lay_out(scene)
     description = _describe(scene)
     caption = Caption(clean(title) or _default_title(what), description, clean(title))
@@ -106,6 +123,8 @@ def _describe(scene: Scene) -> str:
     parts = [f"{len(scene.boxes)} nodes, {len(scene.edges)} edges"]
     if steps:
         parts.append(f"{len(steps)} columns of time steps" + (f" and {folded:,} steps folded" if folded else ""))
+    if scene.reach:
+        parts.append(f"gradient cut before steps {', '.join(map(str, sorted(scene.reach.cuts)[:12])) or 'none'}")
     gradients = sum(edge.gradient for edge in scene.edges)
     if gradients:
         parts.append(f"gradient along {gradients} edges")

@@ -11,6 +11,7 @@ from .channels import Channels
 from .geometry import Layout, Point, Rectangle, Route, beside, shift, tidy
 from .labels import label_width
 from .places import BEFORE
+from .reach_chart import chart_size
 from .roads import Road, find_roads
 from .rows import find_rows
 from .scene import Edge, Key, Scene
@@ -19,6 +20,7 @@ from .style import (
     BOX_HEIGHT,
     BOX_PADDING,
     CLEARANCE,
+    CUT_GAP,
     HEADER_TEXT,
     LANE_PADDING,
     SMALL_TEXT,
@@ -42,6 +44,7 @@ class _LayOut:
         self.channels = Channels(max(self.rows.values(), default=0) + 1)
         self.gaps: list[dict[str, int]] = [{} for _ in range(len(scene.columns) + 1)]
         self.column_x: list[float] = []
+        self.cuts = scene.cuts
         self.rail_y: dict[str, float] = {}
 
     def run(self) -> Layout:
@@ -146,6 +149,7 @@ class _LayOut:
             x += CLEARANCE
             self.gap_x.append(x)
             x += max(len(self.gaps[column]) - 1, 0) * TRACK + CLEARANCE
+            x += CUT_GAP if column in self.cuts else 0.0
             self.column_x.append(x)
             title = text_width(self.scene.columns[column].title, HEADER_TEXT, bold=True)
             x += max(shape.width, title)
@@ -233,8 +237,21 @@ class _LayOut:
             for lane, (_, high) in spans.items():
                 layout.lane_names.append((lane, (0.0, self.channels.row_y[high])))
         low = max(self.channels.floor[0], *(r.bottom for r in layout.boxes))
+        for column in self.cuts:
+            x = self.column_x[column] - (CLEARANCE + CUT_GAP) / 2
+            layout.cuts.append((column, (x, top), (x, low)))
         layout.width, layout.height = self.right, low - top
         shift(layout, -top)
+        self._add_chart(layout)
+
+    def _add_chart(self, layout: Layout) -> None:
+        """The chart of what a truncation keeps stands at the right of everything else."""
+        if self.scene.reach is None or not self.scene.reach.charted:
+            return
+        width, height = chart_size(self.scene.reach)
+        layout.chart = Rectangle(layout.width + 2 * CLEARANCE, 0.0, width, height)
+        layout.width = layout.chart.right
+        layout.height = max(layout.height, height)
 
     def _lane_rows(self) -> dict[str, tuple[int, int]]:
         """The lowest and highest row of each lane that has steps."""

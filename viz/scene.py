@@ -12,11 +12,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from tinygraph.errors import DrawingError
 from tinygraph.graph import Node
 
 from .kinds import Kinds
 from .labels import Label, Span, clean
 from .places import RAIL, Column, Place, find_lanes, find_places, make_columns
+from .reach import CHART_LIMIT, Reach
 from .selection import Selection
 
 COLUMN_LIMIT = 120  # boxes; a larger column is cut
@@ -62,16 +64,28 @@ class Scene:
     notes: list[str] = field(default_factory=list)
     absorbed: int = 0  # scalar constants written into operations
     hidden: int = 0  # nodes of folded steps, or cut
+    reach: Reach | None = None  # what a truncation keeps
+
+    @property
+    def cuts(self) -> list[int]:
+        """The columns before which gradients are cut."""
+        starts = self.reach.cuts if self.reach else set()
+        return [i for i, column in enumerate(self.columns) if not column.hidden and column.place in starts]
 
 
-def build_scene(selection: Selection, fold: Any) -> Scene:
-    """The scene of a selection. Raises `DrawingError` for a `fold` that is none."""
+def build_scene(selection: Selection, fold: Any, reach: Reach | None = None) -> Scene:
+    """The scene of a selection, with its truncation if there is one.
+
+    Raises `DrawingError` for a `fold` that is none, or a truncation of steps that there are not.
+    """
     places = find_places(selection.nodes)
     columns = make_columns(places, selection.nodes, fold)
     lanes, lane = find_lanes(selection.nodes, places)
     builder = _Builder(Scene(columns, lanes), selection, places, lane)
     builder.add_boxes(cut=fold is not False)
     builder.add_edges()
+    if reach is not None:
+        builder.add_reach(reach)
     return builder.scene
 
 
@@ -173,6 +187,22 @@ class _Builder:
         for (source, target), (position, gradient) in folded.items():
             name = f"e-{boxes[source].id}-{boxes[target].id}"
             self.scene.edges.append(Edge(name, source, target, position, gradient, folded=True))
+
+    def add_reach(self, reach: Reach) -> None:
+        scene = self.scene
+        known = {place for place in self.places.values() if isinstance(place, int)}
+        missing = [step for step in reach.first if step not in known]
+        if missing:
+            raise DrawingError(
+                f"the truncation has a loss at step {missing[0]}, which the picture does not have",
+                fix="draw the net that was truncated, or the truncation itself: viz.draw(cut)",
+            )
+        scene.reach = reach
+        unseen = len(reach.cuts) - len(scene.cuts)
+        if unseen:
+            scene.notes.append(f"{unseen:,} cuts lie in folded steps (fold=False draws all)")
+        if not reach.charted:
+            scene.notes.append(f"no chart of what is kept beyond {CHART_LIMIT} steps")
 
     def _stand_in(self, node: Node) -> int:
         """The box in the folded column that stands for `node` at all folded steps."""

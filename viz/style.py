@@ -43,6 +43,10 @@ ARROW = 6.0
 ARROW_WIDTH = 5.6
 DOT = 2.1
 GRADIENT_OFFSET = 3.5
+CUT_WIDTH = 2.0
+CUT_DASH = "9 5"
+CUT_GAP = 10.0  # room for the line of a cut, between the edges of a gap and the next column
+CELL = 13.0  # a square of the chart of truncation
 LABEL_LIMIT = 22  # characters of a label; the whole label is in the tooltip
 
 

@@ -16,6 +16,7 @@ from .geometry import Layout, Point, Rectangle, Route
 from .labels import clean
 from .marks import arrow, at, dash_of, escape, label_text, number, path, shape, text
 from .places import AFTER
+from .reach_chart import cut_look, write_chart
 from .scene import Box, Scene
 from .style import (
     BOX_PADDING,
@@ -84,7 +85,7 @@ class _Writer:
                 text(MARGIN, MARGIN + TITLE_TEXT, caption.shown_title, TITLE_TEXT, theme.text, "start", bold=True)
             )
         lines.append(f'<g class="drawing" transform="translate({left} {number(top)})">')
-        for body in (self._panels(), self._edges(), self._gradients(), self._dots(), self._nodes()):
+        for body in (self._panels(), self._edges(), self._gradients(), self._dots(), self._nodes(), self._truncation()):
             lines.extend(body)
         lines.append("</g>")
         lines += [f'<g class="legend" transform="translate({number(MARGIN)} {number(foot)})">', *legend, "</g>"]
@@ -183,6 +184,15 @@ class _Writer:
             return self.theme.paints[kind]
         return Paint(self.rail[name][0], self.rail[name][0], self.theme.background, bold=True)
 
+    def _truncation(self) -> Iterable[str]:
+        for column, (x, top), (_, bottom) in self.layout.cuts:
+            place = self.scene.columns[column].place
+            line = f'<path d="M{number(x)} {number(top)}V{number(bottom)}" {cut_look(self.theme)}/>'
+            words = f"cut before step {place}: no gradient of a window that starts here passes"
+            yield f'<g class="cut" data-step="{place}"><title>{words}</title>{line}</g>'
+        if self.layout.chart is not None and self.scene.reach is not None:
+            yield from write_chart(self.scene.reach, self.layout.chart, self.theme)
+
     # Below
     def _legend(self) -> tuple[list[str], float]:
         """A sample of each kind that occurs, and the width of them all."""
@@ -199,5 +209,9 @@ class _Writer:
             parts.append(f'<path d="{line}" stroke="{self.theme.gradient}" stroke-width="1.4"{dash_of("4 2.5")}/>')
             parts.append(arrow([(x + 18, 5.5), (x, 5.5)], self.theme.gradient))
             parts.append(text(x + 23, 9.5, "gradient", SMALL_TEXT, self.theme.quiet, "start"))
-            x += 23 + text_width("gradient", SMALL_TEXT)
+            x += 23 + text_width("gradient", SMALL_TEXT) + 2 * BOX_PADDING
+        if self.layout.cuts:
+            parts.append(f'<path d="M{number(x)} 5.5H{number(x + 23)}" {cut_look(self.theme)}/>')
+            parts.append(text(x + 28, 9.5, "gradient cut", SMALL_TEXT, self.theme.quiet, "start"))
+            x += 28 + text_width("gradient cut", SMALL_TEXT)
         return parts, x

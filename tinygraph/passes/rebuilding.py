@@ -16,6 +16,8 @@ from ..graph.steps import Steps
 from ..graph.tape import Graph, cone
 from ..nest import leaves, map_nest
 from ..ops.arithmetic import identity
+from ..ops.batch import spread
+from ..ops.structure import broadcast_to
 
 # A rule gets an old node and its operands on the new tape, and returns what replaces it (None: a copy).
 Rule = Callable[[Node, tuple[Node, ...]], Node | None]
@@ -62,6 +64,13 @@ def rebuild(roots: Any, rule: Rule | None = None) -> Rewritten:
         else:
             moved[node] = _move(new, node, tuple(moved[arg] for arg in node.args), rule)
     return Rewritten(map_nest(moved.__getitem__, roots), new, moved)
+
+
+def fitted(found: Node, node: Node) -> Node:
+    """`found` in the shape and batching of the node that it replaces. Raises `ShapeError` if it does not broadcast."""
+    if found.shape != node.shape:
+        found = broadcast_to(found, node.shape)
+    return spread(found) if node.batched and not found.batched else found
 
 
 def _move(new: Graph, node: Node, args: tuple[Node, ...], rule: Rule | None) -> Node:

@@ -14,9 +14,9 @@ from ..graph.constants import Array
 from ..graph.node import Node
 from ..ops.arithmetic import add, neg
 from ..ops.batch import spread
-from ..ops.structure import broadcast_to, reshape
+from ..ops.structure import reshape
 from .dead import eliminate_dead
-from .rebuilding import Rewritten, rebuild
+from .rebuilding import Rewritten, fitted, rebuild
 
 Operands = tuple[Node, ...]
 
@@ -29,14 +29,7 @@ def simplify(roots: Any) -> Rewritten:
 def _simpler(node: Node, args: Operands) -> Node | None:
     rule = RULES.get(node.op.name)
     found = rule(node, args) if rule else None
-    return None if found is None else _fitted(found, node)
-
-
-def _fitted(found: Node, node: Node) -> Node:
-    """`found` in the shape and batching of the node that it replaces."""
-    if found.shape != node.shape:
-        found = broadcast_to(found, node.shape)
-    return spread(found) if node.batched and not found.batched else found
+    return None if found is None else fitted(found, node)
 
 
 def fill(node: Node) -> int | float | Fraction | None:

@@ -1,0 +1,34 @@
+"""How far gradients reach in a truncated net: which pairs are kept, and before which steps gradients are cut."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+CHART_LIMIT = 24  # steps; a larger chart would be larger than the net
+
+
+@dataclass(frozen=True)
+class Reach:
+    """`first` has, for each step t of a loss, the first step that it reaches; above t none."""
+
+    first: Mapping[int, int]
+
+    @property
+    def steps(self) -> int:
+        """T, the last step of a loss."""
+        return max(self.first)
+
+    @property
+    def cuts(self) -> set[int]:
+        """The steps before which the gradient of some loss is cut."""
+        return {first for first in self.first.values() if first > 1}
+
+    @property
+    def charted(self) -> bool:
+        """Whether the chart is small enough to be drawn."""
+        return self.steps <= CHART_LIMIT
+
+    def keeps(self, s: int, t: int) -> bool:
+        """Whether the loss at t reaches step s."""
+        return t in self.first and self.first[t] <= s <= t
