@@ -34,11 +34,13 @@ if TYPE_CHECKING:
     from .flow.word_bounds import StepBound, step_bound
     from .planning.compiled import Plan, plan
     from .rolling import Rolled, roll
+    from .symbolic.written_gradients import Backpropagation, bptt
 
 __version__ = "0.1.0"
 
 __all__ = [
     "OPS",
+    "Backpropagation",
     "Bias",
     "Cell",
     "Context",
@@ -61,6 +63,7 @@ __all__ = [
     "Truncated",
     "Unrolled",
     "bias_of_truncation",
+    "bptt",
     "cell",
     "check_theorems",
     "contributions",
@@ -117,6 +120,8 @@ _LATE = {
     "step_bound": ".flow.word_bounds",
     "Rolled": ".rolling",
     "roll": ".rolling",
+    "Backpropagation": ".symbolic.written_gradients",
+    "bptt": ".symbolic.written_gradients",
 }
 
 

@@ -27,6 +27,7 @@ from ..nest import leaves
 from ..passes.rebuilding import Rewritten, rebuild
 from ..passes.truncation import check_losses
 from .expressions import Apply, Expression, Key, Moment, Number, Symbol, Total, apply, moved, symbols
+from .notation import state_label
 
 LONGEST = 15  # symbols and operations; a longer formula without a label gets a letter
 LETTERS = "zasquvkpmn"
@@ -94,7 +95,7 @@ class _Finder:
         self.named: dict[Role, str] = {}
         self.scopes: dict[str, set[str]] = {}
         for node in self.forward:
-            self.scopes.setdefault(label_of(node), set()).add(node.scope)
+            self.scopes.setdefault(state_label(node), set()).add(node.scope)
 
     # Names
     def _owners(self) -> dict[Node, Node]:
@@ -129,7 +130,7 @@ class _Finder:
 
     def _letters(self) -> list[str]:
         """Two letters that no label has."""
-        taken = {name.rpartition("/")[2].partition("_")[0] for name in map(label_of, self.forward)}
+        taken = {name.rpartition("/")[2].partition("_")[0] for name in map(state_label, self.forward)}
         taken |= {node.where.latex[-1:] for node in self.forward}
         free = [letter for letter in LETTERS if letter not in taken]
         return [*free, "u1", "u2"][:2]
@@ -154,10 +155,10 @@ class _Finder:
                 return None
             label = self.named[self.roles[node]]
         else:
-            label = label_of(node)
+            label = state_label(node)
         plain = "name" in node.attrs or len(self.scopes[label]) == 1
         name = label if plain or not node.scope else f"{node.scope}/{label}"
-        time = None if node.op.name == "parameter" and node.step != 0 else node.step
+        time = None if node.op.name == "parameter" and label == node.label else node.step
         return Symbol(name, node.shape, time)
 
     # Formulas
@@ -278,12 +279,6 @@ class _Finder:
         return frozenset(key for _, key in keys) - {key for batched, key in keys if batched}
 
 
-def label_of(node: Node) -> str:
-    """The label; that of an initial state h_0 is h."""
-    label = node.label
-    return label.removesuffix(f"_{node.step}") if node.op.leaf and node.step is not None else label
-
-
 def _note(found: dict[Symbol, dict[int, Expression]], left: Symbol, right: Expression) -> None:
     """Keep a formula relative to the step of its left side. Raises `UsageError` for a name given twice."""
     at = left.time or 0
@@ -358,7 +353,7 @@ def _enters(forward: Sequence[Node], alias: Mapping[Node, Node]) -> dict[Node, s
             out = node
             while not (out.label or out in alias) and len(users.get(out, [])) == 1:
                 out = users[out][0]
-            found.setdefault(node.args[0], label_of(alias.get(out, out)) or str(node.id))
+            found.setdefault(node.args[0], state_label(alias.get(out, out)) or str(node.id))
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from ..cells import Cell
@@ -12,11 +13,11 @@ from ..graph.text import TEXT, write_name
 from ..unrolling import unroll
 
 
-def step_equations(cell: Cell, style: Style) -> list[Equation]:
-    """The equations of one step in order, without leaves. Sizes do not show, so any will do."""
+def step_equations(cell: Cell, style: Callable[[list[Node]], Style]) -> list[Equation]:
+    """The equations of one step in order, without leaves, in the style for its nodes. Sizes do not show."""
     net = unroll(cell, 1, sizes=dict.fromkeys(cell.sizes, 2))
-    roots = [net.series[state].last for state in cell.states]
-    return [equation for equation in equations(cone(roots), style) if equation.right]
+    nodes = cone([net.series[state].last for state in cell.states])
+    return [equation for equation in equations(nodes, style(nodes)) if equation.right]
 
 
 def relative_time(step: int) -> str:
@@ -26,7 +27,7 @@ def relative_time(step: int) -> str:
 
 def cell_text(cell: Cell) -> str:
     """The equations of a cell as plain text: `h[t] = tanh(W @ x[t] + U @ h[t-1] + b)`."""
-    found = step_equations(cell, replace(TEXT, name=_name))
+    found = step_equations(cell, lambda nodes: replace(TEXT, name=_name))
     width = max(len(equation.name) for equation in found)
     return "\n".join(f"{equation.name:<{width}} = {equation.right}" for equation in found)
 

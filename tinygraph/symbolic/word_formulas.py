@@ -3,6 +3,7 @@ r"""Matrix words as LaTeX: d h_t / d h_{t-1} = diag(h'_t) U, compact or with the
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from fractions import Fraction
 
 from ..errors import UnknownNameError, nearest
@@ -12,24 +13,26 @@ from ..graph.node import Node
 from ..graph.op import ATOM
 from ..graph.table import OPS
 from ..graph.tape import cone
-from .formulas import style
+from .formulas import Latex, aligned, style
+from .notation import Notation, labels_of
 from .steps import relative_time
 from .words import SLOPE, Block, StepWords
 
 
-def words_latex(step: StepWords, *, expanded: bool = False) -> str:
+def words_latex(step: StepWords, *, expanded: bool = False, notation: Mapping[str, str] | None = None) -> Latex:
     """All blocks of the Jacobian as an `aligned` environment, row by row; `expanded` multiplies out."""
-    blocks = step.expanded if expanded else step.compact
-    lines = [block_latex(step, block, expanded=expanded).replace(" = ", " &= ", 1) for block in blocks]
-    return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
+    lines = [block_latex(step, block, expanded=expanded, notation=notation) for block in step.compact]
+    return aligned(line.replace(" = ", " &= ", 1) for line in lines)
 
 
-def block_latex(step: StepWords, block: Block, *, expanded: bool = False) -> str:
+def block_latex(
+    step: StepWords, block: Block, *, expanded: bool = False, notation: Mapping[str, str] | None = None
+) -> str:
     """One block as an equation. Raises `UnknownNameError` for a block that the cell does not have."""
     if block not in step.compact:
         known = [f"{new}, {old}" for new, old in step.compact]
         raise UnknownNameError(f"the Jacobian has no block {block!r}", fix=nearest(", ".join(block), known))
-    names = Names(step)
+    names = Names(step, notation)
     new, old = step.net.series[block[0]].last, step.net.series[block[1]][0]
     words = (step.expanded if expanded else step.compact)[block]
     left = rf"\frac{{\partial {names.of(new)}}}{{\partial {names.of(old)}}}"
@@ -39,9 +42,10 @@ def block_latex(step: StepWords, block: Block, *, expanded: bool = False) -> str
 class Names:
     """The symbols of a step's nodes: a label, that of the state a node becomes, or else its formula."""
 
-    def __init__(self, step: StepWords) -> None:
+    def __init__(self, step: StepWords, notation: Mapping[str, str] | None = None) -> None:
         last = step.net.steps
-        self.style: Style = style(None, lambda t: relative_time(t - last + 1))
+        known = Notation(notation, labels_of(cone(step.roots)))
+        self.style: Style = style(known, lambda t: relative_time(t - last + 1))
         self.labelled: dict[int, Node] = {}
         for node in cone(step.roots):
             form = node.op.latex
