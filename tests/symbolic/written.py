@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinygraph.execute.arrays import NumpyArrays
-from tinygraph.symbolic.expressions import Apply, Entry, Expression, Number, Symbol, Total
+from tinygraph.symbolic.expressions import Apply, Entry, Expression, Number, Symbol, Total, symbols
 from tinygraph.symbolic.recurrences import Line, Recurrence
 
 Array = np.ndarray[Any, Any]
@@ -121,13 +121,14 @@ class Matrices(Reader):
 class Entries(Reader):
     """By entries: sums over indices are loops."""
 
-    at: dict[str, int] = {}
+    def __init__(self, *given: Any, shapes: Mapping[tuple[str, bool], Any]) -> None:
+        super().__init__(*given)
+        self.shapes = shapes
+        self.at: dict[str, int] = {}
 
     def right(self, line: Line, t: int) -> Array:
-        name, time = line.left.name, None if line.left.time is None else t
-        shape = np.shape(self.values[name, time]) if (name, time) in self.values else self.sizes[name]
-        out = np.zeros(shape)
-        for place in np.ndindex(*shape):
+        out = np.zeros(self.shapes[line.left.name, line.left.time is not None])
+        for place in np.ndindex(*out.shape):
             self.at = dict(zip(line.left.indices, place, strict=True))
             out[place] = self.read(line.right, t)
         return out
@@ -141,7 +142,7 @@ class Entries(Reader):
     def read(self, e: Expression, t: int) -> Any:
         if isinstance(e, Total) and e.first is None:
             total = 0.0
-            for k in range(self.size(e.body, e.index, t)):
+            for k in range(self.size(e)):
                 self.at[e.index] = k
                 total += self.read(e.body, t)
             return total
@@ -150,11 +151,7 @@ class Entries(Reader):
             return whole[tuple(self.at[i] for i in e.indices)]
         return super().read(e, t)
 
-    def size(self, e: Expression, index: str, t: int) -> int:
-        """How many values an index has, by an array that has it."""
-        from tinygraph.symbolic.expressions import symbols
-
-        symbol = next(s for s in symbols(e) if index in s.indices)
-        time = None if symbol.time is None else symbol.time + t
-        shape = np.shape(self.values[symbol.name, time]) if (symbol.name, time) in self.values else self.sizes[symbol.name]
-        return int(shape[symbol.indices.index(index)])
+    def size(self, e: Total) -> int:
+        """How many values the index of a sum has, by a symbol that has it."""
+        symbol = next(s for s in symbols(e.body) if e.index in s.indices)
+        return int(self.shapes[symbol.key][symbol.indices.index(e.index)])
