@@ -39,7 +39,8 @@ class Lesson:
             node = nodes[1] if isinstance(nodes, dict) else nodes
             front = ((steps,) if isinstance(nodes, dict) else ()) + (() if batch is None else (batch,))
             drawn = rng.standard_normal(front + node.shape)
-            self.feeds[name] = drawn if node.kind == "real" else rng.integers(0, 2, front + node.shape)
+            whole = drawn > 0 if node.kind == "boolean" else (drawn > 0).astype(int)
+            self.feeds[name] = drawn if node.kind == "real" else whole
 
     def written(self) -> Any:
         return tg.bptt(self.losses, self.net.parameters, **self.how)

@@ -116,10 +116,12 @@ class _Finder:
             for total, node in self.owner.items()
             if uses[total] > 1 and node in enters and node in self.roles and not (node.label or node in self.alias)
         }
-        alone = max(Counter(scope for scope, _, _ in sums).values(), default=0) == 1
         letter, other = self._letters()
-        for role, label in sums.items():
-            self._name(role, letter if alone else f"{letter}_{label}")
+        alone = max(Counter(scope for scope, _, _ in sums).values(), default=0) == 1
+        alike = Counter((role[0], label) for role, label in sums.items())
+        for number, (role, label) in enumerate(sums.items(), start=1):
+            below = label if alike[role[0], label] == 1 else number
+            self._name(role, letter if alone else f"{letter}_{below}")
         long = self._long_roles()
         for number, role in enumerate(long, start=1):
             self._name(role, other if len(long) == 1 else f"{other}_{number}")
