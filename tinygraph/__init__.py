@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .planning.compiled import Plan, plan
     from .rolling import Rolled, roll
     from .symbolic.written_gradients import Backpropagation, bptt
+    from .symbolic.written_jacobians import WrittenJacobian, step_jacobian
 
 __version__ = "0.1.0"
 
@@ -62,6 +63,7 @@ __all__ = [
     "TheoremReport",
     "Truncated",
     "Unrolled",
+    "WrittenJacobian",
     "bias_of_truncation",
     "bptt",
     "cell",
@@ -86,6 +88,7 @@ __all__ = [
     "roll",
     "save",
     "step_bound",
+    "step_jacobian",
     "truncate",
     "unroll",
     "validate",
@@ -122,6 +125,8 @@ _LATE = {
     "roll": ".rolling",
     "Backpropagation": ".symbolic.written_gradients",
     "bptt": ".symbolic.written_gradients",
+    "WrittenJacobian": ".symbolic.written_jacobians",
+    "step_jacobian": ".symbolic.written_jacobians",
 }
 
 

@@ -99,7 +99,7 @@ def test_stacked_layers_are_told_apart():
     made = Lesson.__new__(Lesson)
     made.net, made.losses, made.steps = net, losses, READ
     rng = np.random.default_rng(0)
-    made.feeds = {n: rng.standard_normal(p.shape) for n, p in parameters.items()} 
+    made.feeds = {n: rng.standard_normal(p.shape) for n, p in parameters.items()}
     made.feeds["layer1/x"] = rng.standard_normal((READ, 2))
     assert_same(read_with(written, made), made.gradients())
     assert r"\bar{h}^{(\mathrm{layer1})}_{t}" in written.latex

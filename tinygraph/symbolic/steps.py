@@ -20,9 +20,9 @@ def step_equations(cell: Cell, style: Callable[[list[Node]], Style]) -> list[Equ
     return [equation for equation in equations(nodes, style(nodes)) if equation.right]
 
 
-def relative_time(step: int) -> str:
-    """`t` for step 1, `t-1` for step 0."""
-    return "t" if step == 1 else f"t{step - 1:+d}"
+def relative_time(step: int, now: str = "t") -> str:
+    """`t` for step 1, `t-1` for step 0; `now` is what step 1 is called."""
+    return now if step == 1 else f"{now}{step - 1:+d}"
 
 
 def cell_text(cell: Cell) -> str:

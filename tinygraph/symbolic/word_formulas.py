@@ -36,16 +36,19 @@ def block_latex(
     new, old = step.net.series[block[0]].last, step.net.series[block[1]][0]
     words = (step.expanded if expanded else step.compact)[block]
     left = rf"\frac{{\partial {names.of(new)}}}{{\partial {names.of(old)}}}"
-    return f"{left} = {_sum(words, names)}"
+    return f"{left} = {sum_latex(words, names)}"
 
 
 class Names:
-    """The symbols of a step's nodes: a label, that of the state a node becomes, or else its formula."""
+    """The symbols of a step's nodes: a label, that of the state a node becomes, or else its formula.
 
-    def __init__(self, step: StepWords, notation: Mapping[str, str] | None = None) -> None:
+    `now` is what the last step is called.
+    """
+
+    def __init__(self, step: StepWords, notation: Mapping[str, str] | None = None, now: str = "t") -> None:
         last = step.net.steps
         known = Notation(notation, labels_of(cone(step.roots)))
-        self.style: Style = style(known, lambda t: relative_time(t - last + 1))
+        self.style: Style = style(known, lambda t: relative_time(t - last + 1, now))
         self.labelled: dict[int, Node] = {}
         for node in cone(step.roots):
             form = node.op.latex
@@ -103,7 +106,8 @@ class Names:
         return f"{text}^{{{exponent}}}" if plain else rf"\left({text}\right)^{{{exponent}}}"
 
 
-def _sum(words: Words, names: Names) -> str:
+def sum_latex(words: Words, names: Names) -> str:
+    """A sum of words."""
     if not words:
         return "0"
     text = ""
