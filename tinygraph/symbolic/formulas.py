@@ -18,7 +18,7 @@ from ..graph.tape import Graph, cone
 from ..nest import leaves
 from ..unrolling import Unrolled
 from .notation import Notation, labels_of, state_label, word
-from .steps import relative_time, step_equations
+from .steps import cell_labels, relative_time, step_equations
 
 
 class Latex(str):
@@ -37,7 +37,7 @@ def latex(what: Any, *, notation: Mapping[str, str] | None = None) -> Latex:
     Raises `UsageError` for anything else, `UnknownNameError` for a notation of what is not there.
     """
     if isinstance(what, Cell):
-        found = step_equations(what, lambda nodes: style(Notation(notation, labels_of(nodes)), relative_time))
+        found = step_equations(what, style(Notation(notation, cell_labels(what)), relative_time))
     else:
         nodes = list(_nodes(what))
         found = equations(nodes, style(Notation(notation, labels_of(nodes)), str))

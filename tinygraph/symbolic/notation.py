@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from ..errors import UnknownNameError, UsageError, expect, nearest
 from ..graph.node import COTANGENT, Node
+from ..graph.text import write_name
 from .spelling import GREEK, spelled
 
 _ESCAPES = {
@@ -67,6 +68,17 @@ class Notation:
             return label
         base, below, above = map(spelled, _read(found))
         return base + (f"^{above}" if above else "") + (f"_{below}" if below else "")
+
+    def name(self, node: Node, scope: bool = False, identifier: bool = False) -> str:
+        """The name of a node in text, as `write_name` has it, with the label renamed: ds_3 for dh_3."""
+        whole = write_name(node, scope, identifier)
+        mark = COTANGENT if node.backward and node.label.startswith(COTANGENT) else ""
+        label = node.label.removeprefix(mark) if mark else state_label(node)
+        if not label or not self.find(label):
+            return whole
+        place = whole.rindex(node.name)
+        rest = whole[place:].removeprefix(mark).removeprefix(label)
+        return whole[:place] + mark + self.text(label) + rest
 
 
 def state_label(node: Node) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from ..cells import Cell
@@ -11,13 +10,23 @@ from ..graph.node import Node
 from ..graph.tape import cone
 from ..graph.text import TEXT, write_name
 from ..unrolling import unroll
+from .notation import labels_of
 
 
-def step_equations(cell: Cell, style: Callable[[list[Node]], Style]) -> list[Equation]:
-    """The equations of one step in order, without leaves, in the style for its nodes. Sizes do not show."""
+def step_equations(cell: Cell, style: Style) -> list[Equation]:
+    """The equations of one step in order, without leaves."""
+    return [equation for equation in equations(_step(cell), style) if equation.right]
+
+
+def cell_labels(cell: Cell) -> set[str]:
+    """All labels of a step, which a notation may rename."""
+    return labels_of(_step(cell))
+
+
+def _step(cell: Cell) -> list[Node]:
+    """The nodes of one step. Sizes do not show in formulas, so any will do."""
     net = unroll(cell, 1, sizes=dict.fromkeys(cell.sizes, 2))
-    nodes = cone([net.series[state].last for state in cell.states])
-    return [equation for equation in equations(nodes, style(nodes)) if equation.right]
+    return cone([net.series[state].last for state in cell.states])
 
 
 def relative_time(step: int, now: str = "t") -> str:
@@ -27,7 +36,7 @@ def relative_time(step: int, now: str = "t") -> str:
 
 def cell_text(cell: Cell) -> str:
     """The equations of a cell as plain text: `h[t] = tanh(W @ x[t] + U @ h[t-1] + b)`."""
-    found = step_equations(cell, lambda nodes: replace(TEXT, name=_name))
+    found = step_equations(cell, replace(TEXT, name=_name))
     width = max(len(equation.name) for equation in found)
     return "\n".join(f"{equation.name:<{width}} = {equation.right}" for equation in found)
 

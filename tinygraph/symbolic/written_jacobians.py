@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ..cells import Cell
-from ..errors import expect
+from ..errors import UsageError, expect
 from ..graph.tape import cone
 from ..shapes import as_size
 from .formulas import Latex, aligned
@@ -103,11 +103,13 @@ def step_jacobian(
     r"""The Jacobian of `steps` steps of a cell by its state, written out; None for any number of steps.
 
     `notation` renames labels, {"U": "W_{hh}"}. `sizes` matter only for cells that select entries.
-    Raises `NoWordsError` for a cell whose Jacobian is no sum of matrix words, `ShapeError` for a number of
-    steps that is none, `UnknownNameError` for a notation of what the cell does not have.
+    Raises `NoWordsError` for a cell whose Jacobian is no sum of matrix words, `ShapeError` or `UsageError` for a
+    number of steps that is none, `UnknownNameError` for a notation of what the cell does not have.
     """
     expect(cell, Cell, "step_jacobian takes a cell", "such as models.lstm")
     count = None if steps is None else as_size(steps, "number of steps")
+    if count == 0:
+        raise UsageError("a Jacobian over time is that of at least one step", fix="steps=1 or more, or None for any")
     found = WrittenJacobian(step_words(cell, sizes=sizes), count, notation)
     Names(found.step, notation)  # says what is wrong with the notation
     return found
