@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,15 @@ class Drawing:
         return f"<Drawing: {self.description}>"
 
 
-def draw(what: Any, *, backward: bool = False, title: str = "", fold: Any = "auto", theme: str = "light") -> Drawing:
+def draw(
+    what: Any,
+    *,
+    backward: bool = False,
+    title: str = "",
+    fold: Any = "auto",
+    theme: str = "light",
+    notation: Mapping[str, str] | None = None,
+) -> Drawing:
     """Draw an unrolled net, a stack of nets, a graph, a node, or nodes in lists and dicts: all that they depend on.
 
     what      a net is drawn from its last states down, a graph from all that nothing uses
@@ -70,13 +79,15 @@ def draw(what: Any, *, backward: bool = False, title: str = "", fold: Any = "aut
     fold      "auto" folds more than 8 steps into the first 3 and last 2; (first, last) says how many to
               draw; True always folds, False never. Columns of more than 120 boxes are cut, unless False
     theme     "light" or "dark"
+    notation  LaTeX for labels, {"U": "W_{hh}"}, spelled in plain characters with subscripts and accents
 
-    Raises `DrawingError` for what cannot be drawn, `GraphError` for nodes of different tapes.
+    Raises `DrawingError` for what cannot be drawn, `GraphError` for nodes of different tapes,
+    `UnknownNameError` for a notation of what is not drawn.
     """
     paint = theme_named(theme)
     if not isinstance(title, str):
         raise DrawingError(f"a title is text, not {title!r:.60}")
-    scene = build_scene(select(what, bool(backward)), fold)
+    scene = build_scene(select(what, bool(backward)), fold, notation)
     layout = lay_out(scene)
     description = _describe(scene)
     caption = Caption(clean(title) or _default_title(what), description, clean(title))
