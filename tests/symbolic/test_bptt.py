@@ -137,9 +137,9 @@ def in_matrix(value: np.ndarray, key: tuple[str, int | None], lesson: Lesson, ro
     if key[1] is None:
         weight = value if value.ndim == 2 else value.reshape(-1, 1)
         return weight.T if rows else weight
-    batch = value if value.ndim == 2 else np.broadcast_to(value[..., None] if value.ndim == 1 and len(value) == 3 and
-                                                          key[0] in ("L", "loss/L") else value, (3, value.size))  # fmt: skip
-    return batch if rows else batch.T
+    if value.ndim == 1:  # a scalar of each example, or an initial state of all
+        value = value.reshape(-1, 1) if key[0].endswith("L") else np.broadcast_to(value, (lesson.batch, value.size))
+    return value if rows else value.T
 
 
 @pytest.mark.parametrize("name", WRITTEN)
@@ -208,8 +208,10 @@ def test_the_rules_of_goodfellow_bengio_and_courville():
         r"\nabla_{h_{t}} L = V^{\top} \left(\nabla_{o_{t}} L\right) "
         r"+ U^{\top} \operatorname{diag}(1 - h_{t+1}^{2}) \, \left(\nabla_{h_{t+1}} L\right), \quad t < T",
         r"\nabla_{h_{T}} L = V^{\top} \left(\nabla_{o_{T}} L\right)",
-        r"\nabla_{W} L = \sum_{t=1}^{T} \operatorname{diag}(1 - h_{t}^{2}) \, \left(\nabla_{h_{t}} L\right) \, x_{t}^{\top}",
-        r"\nabla_{U} L = \sum_{t=1}^{T} \operatorname{diag}(1 - h_{t}^{2}) \, \left(\nabla_{h_{t}} L\right) \, h_{t-1}^{\top}",
+        r"\nabla_{W} L = \sum_{t=1}^{T} \operatorname{diag}(1 - h_{t}^{2}) \, \left(\nabla_{h_{t}} L\right)"
+        r" \, x_{t}^{\top}",
+        r"\nabla_{U} L = \sum_{t=1}^{T} \operatorname{diag}(1 - h_{t}^{2}) \, \left(\nabla_{h_{t}} L\right)"
+        r" \, h_{t-1}^{\top}",
         r"\nabla_{b} L = \sum_{t=1}^{T} \operatorname{diag}(1 - h_{t}^{2}) \, \left(\nabla_{h_{t}} L\right)",
         r"\nabla_{V} L = \sum_{t=1}^{T} \left(\nabla_{o_{t}} L\right) \, h_{t}^{\top}",
         r"\nabla_{c} L = \sum_{t=1}^{T} \nabla_{o_{t}} L",
