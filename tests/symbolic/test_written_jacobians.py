@@ -95,7 +95,7 @@ class Symbols:
             return self.slope(text.replace("'", "", 1))
         above = re.fullmatch(r"\\mathbf\{1\}\[(.*) > 0\]", text)
         if above:
-            return (self.value(bare(above[1])) > 0).astype(float)
+            return (self.value(above[1] if above[1] in self.nodes else bare(above[1])) > 0).astype(float)
         name, inside = re.fullmatch(r"\\(sigma|cos|sin|exp|tanh)\((.*)\)", text).groups()
         function = {"sigma": lambda x: 1 / (1 + np.exp(-x))}.get(name) or getattr(np, name)
         return function(self.value(inside))
