@@ -59,7 +59,8 @@ def name_label(name: str, step: int | None = None) -> Label:
 
 def symbol_label(symbol: Symbol, step: int | None = None) -> Label:
     r"""A symbol given as LaTeX, such as \tilde h, with its own marks; a step joins the subscript."""
-    return _marked(*(shortened(spelled(part)) for part in symbol), step)
+    base, below, above = (shortened(spelled(part)) for part in symbol)
+    return _marked(base, below, above, step)
 
 
 def _marked(base: str, below: str, above: str, step: int | None) -> Label:

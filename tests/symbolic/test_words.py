@@ -272,6 +272,18 @@ def test_a_row_without_words_says_so():
 
 
 # LaTeX
+@cell
+def selecting(h: State["H"], A: Param["H H H"]):
+    """Entries taken with and without gaps, and a bilinear form."""
+    return tg.bilinear(h, A, h) * tg.sum(h[::2]) * tg.sum(h[1:3])
+
+
+def test_selections_and_contractions_that_differ_are_written_differently():
+    latex = words_latex(step_words(selecting, sizes={"H": 5}))
+    for sign in ("E_{[0,2,4]}", "E_{[1:3]}", r"\langle A, h_{t-1} \rangle_{2}", r"\langle A, h_{t-1} \rangle_{3}"):
+        assert sign in latex
+
+
 def test_the_words_of_an_elman_step():
     step = step_words(models.elman)
     left = r"\frac{\partial h_{t}}{\partial h_{t-1}} = "

@@ -35,7 +35,7 @@ def in_rows(found: Recurrence, *, batch: bool) -> Recurrence:
 
 def of_numbers(found: Recurrence) -> Recurrence:
     """Every variable a number."""
-    return _each_line(found, lambda line: replace(line, left=_number(line.left), right=_number(line.right)))
+    return _each_line(found, lambda line: replace(line, left=replace(line.left, shape=()), right=_number(line.right)))
 
 
 def by_entries(found: Recurrence) -> Recurrence:

@@ -86,11 +86,12 @@ class Names:
             case Ones(rows, _):
                 return r"\mathbf{1}" if rows != 1 else r"\mathbf{1}^{\top}"
             case Selection(indices, _, transposed):
-                several = len(indices) > 1
-                shown = f"{indices[0]}:{indices[-1] + 1}" if several else ",".join(map(str, indices))
+                run = len(indices) > 1 and list(indices) == list(range(indices[0], indices[-1] + 1))
+                shown = f"{indices[0]}:{indices[-1] + 1}" if run else ",".join(map(str, indices))
                 return f"E_{{[{shown}]}}" + (r"^{\top}" if transposed else "")
-            case Contraction(tensor, vector, _):
-                return rf"\langle {self.of(tensor)}, {self.of(vector)} \rangle"
+            case Contraction(tensor, vector, axis):
+                number = tensor.ndim + axis + 1  # the axis that is summed over, counted from 1
+                return rf"\langle {self.of(tensor)}, {self.of(vector)} \rangle_{{{number}}}"
 
     def atom(self, atom: Atom, exponent: int) -> str:
         """A factor of a diagonal."""
