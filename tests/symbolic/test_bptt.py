@@ -11,7 +11,7 @@ from symbolic.written import Entries, Matrices, Reader
 
 import tinygraph as tg
 from tinygraph import models
-from tinygraph.cells import Cell
+from tinygraph.cells import Cell, Input, Param, State
 from tinygraph.symbolic.expressions import moved, symbols
 
 SEEN, READ = 5, 8  # steps of the net in which the lines are found, and of those in which they are read
@@ -114,6 +114,19 @@ def test_one_loss_at_the_end_and_one_scalar_loss():
             lesson.feeds["y"] = np.random.default_rng(1).standard_normal((SEEN, OTHERS))
         written = tg.bptt(lesson.losses if given == "last" else lesson.losses[1], lesson.net.parameters)
         assert_same(read_with(written, lesson), lesson.gradients())
+
+
+@tg.cell
+def twice(x: Input["I"], h: State["H"], W: Param["H I"], U: Param["H H"], b: Param["H"]):
+    """The same product twice, and once with the other sign inside a nonlinearity."""
+    return tg.tanh(W @ x + U @ h + U @ h) - tg.sigmoid(b - U @ h)
+
+
+@pytest.mark.parametrize("style", ["bar", "nabla"])
+def test_equal_terms_are_all_counted(style):
+    written = Lesson(twice, SEEN, style=style).written()
+    lesson = Lesson(twice, READ)
+    assert_same(read_with(written, lesson), lesson.gradients())
 
 
 # Conventions

@@ -195,6 +195,18 @@ def _sub(args: tuple[Expression, ...], shape: Shape) -> Expression:
     return Apply(OPS["sub"], (a, b), shape)
 
 
+def _div(args: tuple[Expression, ...], shape: Shape) -> Expression:
+    a, b = args
+    exact = isinstance(b, Number) and not isinstance(b.value, float) and b.value != 0
+    if exact and isinstance(b, Number):
+        return _mul((Number(_whole(1 / Fraction(b.value))), a), shape)
+    return Apply(OPS["div"], (a, b), shape)
+
+
+def _whole(ratio: Fraction) -> int | Fraction:
+    return int(ratio) if ratio.denominator == 1 else ratio
+
+
 def factors(expression: Expression) -> list[Expression]:
     """The factors of an elementwise product."""
     if not _is(expression, "mul"):
@@ -205,10 +217,13 @@ def factors(expression: Expression) -> list[Expression]:
 def _mul(args: tuple[Expression, ...], shape: Shape) -> Expression:
     number: Any = 1
     kept: list[Expression] = []
-    for factor in (f for arg in args for f in factors(arg)):
-        while _is(factor, "neg") or _fills(factor, args, shape):
-            number, factor = (-number if _is(factor, "neg") else number), parts(factor)[0]
-        if isinstance(factor, Number):
+    rest = list(reversed(args))
+    while rest:
+        factor = rest.pop()
+        if _is(factor, "neg") or _is(factor, "mul") or _fills(factor, args, shape):
+            number = -number if _is(factor, "neg") else number
+            rest.extend(reversed(parts(factor)))
+        elif isinstance(factor, Number):
             number = number * factor.value
         elif kept and kept[-1] == factor:
             kept[-1] = Apply(OPS["power"], (factor,), factor.shape, (("exponent", 2),))
@@ -281,6 +296,7 @@ _FORMS: dict[str, Callable[[tuple[Expression, ...], Shape], Expression]] = {
     "add": _add,
     "sub": _sub,
     "mul": _mul,
+    "div": _div,
     "matmul": _matmul,
     "outer": _outer,
     "identity": _same,

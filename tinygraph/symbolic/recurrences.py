@@ -99,13 +99,20 @@ class _Finder:
 
     # Names
     def _owners(self) -> dict[Node, Node]:
-        """The forward node after which each cotangent is called: a labelled one, else the last; leaves come last."""
+        """The forward node after which each cotangent is called: a labelled one, else the last; leaves come last.
+
+        One that labelled nodes of several steps have in common belongs to none of them, and is written out.
+        """
         owner: dict[Node, Node] = {}
+        steps: dict[Node, set[int | None]] = {}
         for node in (*(n for n in self.path if n.op.leaf), *(n for n in self.path if not n.op.leaf)):
-            other = owner.get(self.cotangent[node])
+            total = self.cotangent[node]
+            other = owner.get(total)
             if other is None or node.label or other.op.leaf or not other.label:
-                owner[self.cotangent[node]] = node
-        return owner
+                owner[total] = node
+            if node.label and not node.op.leaf:
+                steps.setdefault(total, set()).add(node.step)
+        return {total: node for total, node in owner.items() if len(steps.get(total, ())) < 2}
 
     def _name_roles(self) -> None:
         """Letters for sums that enter a nonlinearity and are used again, and for what is long."""
@@ -191,30 +198,30 @@ class _Finder:
             owner = self.owner.get(node)
             symbol = self.symbol(owner) if owner is not None else None
             formulas[node] = formula
-            plain = isinstance(formula, (Number, Symbol)) and owner not in self.targets
+            plain = (isinstance(formula, Symbol) or not symbols(formula)) and owner not in self.targets
             known[node] = formula if symbol is None or plain else replace(symbol, bar=True)
         return self._recurrence(known, formulas, meant)
 
     def _recurrence(
         self, known: Mapping[Node, Expression], formulas: Mapping[Node, Expression], meant: Mapping[Node, Expression]
     ) -> Recurrence:
-        timed: dict[Symbol, dict[int, Expression]] = {}
-        for node in reversed(list(self.path)):
-            symbol = self.symbol(node)
-            if symbol is None or node in self.targets or node in self.alias:
-                continue
+        def right(left: Symbol, node: Node) -> Expression:
             total = self.cotangent[node]
-            left = replace(symbol, bar=True)
-            right = known[total] if known[total] != left else formulas.get(total, known[total])
-            if left == right or isinstance(right, Number):
-                continue
-            _note(timed, left, right)
+            return known[total] if known[total] != left else formulas.get(total, known[total])
+
+        timed: dict[Symbol, dict[int, Expression]] = {}
+        targets = set(self.targets)
+        for node in reversed(self.path):
+            symbol = self.symbol(node)
+            if symbol is not None and node not in targets and node not in self.alias:
+                left = replace(symbol, bar=True)
+                found = right(left, node)
+                if left != found and symbols(found):
+                    _note(timed, left, found)
         ends: dict[Symbol, dict[int, Expression]] = {}
         for node in self.targets:
             left = replace(self.symbol(node) or Symbol(node.name, node.shape, node.step), bar=True)
-            total = self.cotangent[node]
-            right = known[total] if known[total] != left else formulas.get(total, known[total])
-            _note(ends, left, right)
+            _note(ends, left, right(left, node))
         lines = [*self._lines(timed), *self._lines(ends)]
         return Recurrence(tuple(lines), tuple(self._definitions(lines, meant)), self.steps, self._own(), self._shared())
 
@@ -229,22 +236,26 @@ class _Finder:
     def _summed(self, right: Expression) -> Expression:
         """Terms that are equal up to a shift in time as sums over time."""
         terms = right.args if isinstance(right, Apply) and right.op.name == "add" else (right,)
-        steps: dict[Expression, dict[int, Expression]] = {}
+        steps: dict[tuple[Expression, int], dict[int, Expression]] = {}  # by term, and how often it stood there before
+        seen: Counter[tuple[Expression, int]] = Counter()
+        found: list[Expression] = []
         for term in terms:
             at = next((s.time for s in symbols(term) if s.bar and s.time is not None), None)
             if at is None:
-                steps.setdefault(term, {})[0] = term
-            else:
-                relative = moved(term, -at)
-                steps.setdefault(relative, {})[at] = relative
-        found: list[Expression] = []
-        for relative, at_steps in steps.items():
-            if all(s.time is None for s in symbols(relative)):
-                found.append(relative)
+                found.append(term)
                 continue
-            for first, last in _runs(at_steps):
-                found.append(Total(relative, "t", self._moment(first, False), self._moment(last, True)))
+            relative = moved(term, -at)
+            steps.setdefault((relative, seen[relative, at]), {})[at] = relative
+            seen[relative, at] += 1
+        for (relative, _), by_step in steps.items():
+            found += [self._total(relative, first, last) for first, last in _runs(by_step)]
         return apply("add", tuple(found), right.shape)
+
+    def _total(self, body: Expression, first: int, last: int) -> Expression:
+        """The sum over these steps; a sign stands in front of it."""
+        if isinstance(body, Apply) and body.op.name == "neg":
+            return apply("neg", (self._total(body.args[0], first, last),), body.shape)
+        return Total(body, "t", self._moment(first, False), self._moment(last, True))
 
     def _moment(self, step: int, late: bool) -> Moment:
         """A step counted from the nearer end."""

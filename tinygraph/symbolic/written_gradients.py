@@ -46,6 +46,18 @@ class Backpropagation:
         lines = [f"{left} &= {right}" + (rf", \quad {when}" if when else "") for left, right, when in signs.equations()]
         return Latex("\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}")
 
+    @property
+    def legend(self) -> str:
+        """One sentence that says what vectors and weights are in these equations."""
+        if self.form == "scalar":
+            return "Every variable is a number."
+        if self.form == "entries":
+            return "Each equation is that of one entry of one example; a weight's row index comes first."
+        rows = self.convention == "rows"
+        many = f"; a matrix has an example a {'row' if rows else 'column'}" if self.form == "batch" else ""
+        where = "from the right, as the transpose of the column convention's" if rows else "from the left"
+        return f"Vectors are {self.convention}{many}; a weight acts {where}."
+
     def __str__(self) -> str:
         found = _Text(self).equations()
         width = max((len(left) for left, _, _ in found), default=0)
@@ -171,7 +183,7 @@ class _Signs:
         return self.signs.group.format(text) if level < needed else text
 
     def _add(self, e: Apply, at: Moment | None) -> tuple[str, int]:
-        terms = sorted(e.args, key=lambda term: isinstance(term, Total))  # a sum over time ends a sum
+        terms = sorted(e.args, key=self._runs_on)
         text = ""
         for term in terms:
             signed, minus = term, isinstance(term, Apply) and term.op.name == "neg"
@@ -181,6 +193,10 @@ class _Signs:
             shown = self.grouped(shown, level, PRODUCT if minus else SUM)
             text += ((" - " if text else "-") if minus else " + " if text else "") + shown
         return text, SUM
+
+    def _runs_on(self, term: Expression) -> bool:
+        """Whether what follows might be read as part of the term: a sum over time comes last."""
+        return isinstance(term, Total) and not self._same(term.first, term.last)
 
     def symbol(self, e: Name, at: Moment | None) -> tuple[str, int]:
         return self.name(e, at), ATOM
