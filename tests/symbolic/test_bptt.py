@@ -13,6 +13,7 @@ import tinygraph as tg
 from tinygraph import models
 from tinygraph.cells import Cell, Input, Param, State
 from tinygraph.symbolic.expressions import moved, symbols
+from tinygraph.symbolic.recurrences import Recurrence
 
 SEEN, READ = 5, 8  # steps of the net in which the lines are found, and of those in which they are read
 SIZES = {"I": 2}
@@ -79,6 +80,20 @@ def test_the_lines_are_the_gradient_for_more_steps_than_they_were_found_in(name,
     for steps in (SEEN, READ):
         lesson = Lesson(name, steps)
         assert_same(read_with(written, lesson), lesson.gradients())
+
+
+@pytest.mark.parametrize("form", ["example", "entries"])
+@pytest.mark.parametrize("name", WRITTEN)
+def test_derivatives_as_primes(name, form):
+    written = Lesson(name, SEEN, derivative="prime", form=form).written()
+    kind: Any = Reader
+    options: dict[str, Any] = {}
+    if form == "entries":
+        shapes = shapes_of(Lesson(name, SEEN).written().recurrence)
+        kind, options = Entries, {"shapes": shapes}
+    lesson = Lesson(name, SEEN)
+    assert_same(read_with(written, lesson, kind, **options), lesson.gradients())
+    assert r"\tanh'(" in written.latex
 
 
 @pytest.mark.parametrize("name", WRITTEN)
@@ -166,11 +181,14 @@ def test_one_example_in_rows(name):
         np.testing.assert_allclose(reader.cotangent(key).T.reshape(expected.shape), expected, rtol=1e-12, atol=1e-12)
 
 
+def shapes_of(found: Recurrence) -> dict[tuple[str, bool], Any]:
+    lines = (*found.lines, *found.definitions)
+    return {s.key: s.shape for line in lines for s in (line.left, *symbols(line.right))}
+
+
 @pytest.mark.parametrize("name", ["elman", "lstm", "gru"])
 def test_by_entries(name):
-    plain = Lesson(name, SEEN).written().recurrence
-    shapes = {line.left.key: line.left.shape for line in (*plain.lines, *plain.definitions)}
-    shapes |= {s.key: s.shape for line in (*plain.lines, *plain.definitions) for s in symbols(line.right)}
+    shapes = shapes_of(Lesson(name, SEEN).written().recurrence)
     written = Lesson(name, SEEN, form="entries").written()
     lesson = Lesson(name, SEEN)
     assert_same(read_with(written, lesson, Entries, shapes=shapes), lesson.gradients())
@@ -247,6 +265,12 @@ def test_numbers_and_entries():
     entries = lines_of(with_softmax(form="entries"))
     assert r"\bar{h}_{T,i} = \sum_{j} V_{j,i} \, \bar{o}_{T,j}" in entries
     assert r"\bar{U}_{i,j} = \sum_{t=1}^{T} \bar{z}_{t,i} \, h_{t-1,j}" in entries
+
+
+def test_the_rule_with_the_derivative_of_any_nonlinearity():
+    lines = lines_of(with_softmax(derivative="prime"))
+    assert r"\bar{z}_{t} = \bar{h}_{t} \odot \tanh'(z_{t})" in lines
+    assert "dz[t] = dh[t] * tanh'(z[t])" in str(with_softmax(derivative="prime")).split("\n")
 
 
 def test_as_text():

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinygraph.execute.arrays import NumpyArrays
-from tinygraph.symbolic.expressions import Apply, Entry, Expression, Number, Symbol, Total, symbols
+from tinygraph.symbolic.expressions import Apply, Entry, Expression, Number, Slope, Symbol, Total, symbols
 from tinygraph.symbolic.recurrences import Line, Recurrence
 
 Array = np.ndarray[Any, Any]
@@ -71,9 +71,15 @@ class Reader:
                 return self.known(e, t)
             case Total(first=first, last=last) if first is not None and last is not None:
                 return sum(self.read(e.body, s) for s in range(first.step(self.steps), last.step(self.steps) + 1))
+            case Slope():
+                return self.slope(e.op.name, np.asarray(self.read(e.body, t)))
             case Apply():
                 return self.apply(e, [self.read(arg, t) for arg in e.args])
         raise AssertionError(f"not read: {e}")
+
+    def slope(self, name: str, x: Array) -> Any:
+        """By the complex step."""
+        return (x > 0).astype(float) if name == "relu" else OPERATIONS[name](x + 1e-30j).imag / 1e-30
 
     def apply(self, e: Apply, values: list[Any]) -> Any:
         name = e.op.name

@@ -17,7 +17,7 @@ from itertools import chain
 from ..errors import UsageError
 from ..graph.table import OPS
 from ..shapes import Shape
-from .expressions import Apply, Entry, Expression, Number, Symbol, Total, apply, parts, symbols, with_parts
+from .expressions import Apply, Entry, Expression, Number, Slope, Symbol, Total, apply, parts, symbols, with_parts
 from .recurrences import Line, Recurrence
 
 INDICES = "ijklmnpqrs"
@@ -141,6 +141,8 @@ def _number(expression: Expression) -> Expression:
             return found[0]
         case Apply():
             return apply(expression.op.name, found, (), expression.options)
+        case Slope():
+            return Slope(expression.op, found[0], ())
     return with_parts(expression, found)
 
 
@@ -154,6 +156,8 @@ def _entry(expression: Expression, at: tuple[str, ...], fresh: Iterator[str]) ->
             return replace(expression, shape=(), indices=at)
         case Total():
             return replace(expression, body=_entry(expression.body, at, fresh))
+        case Slope(op=op, body=body):
+            return Slope(op, _entry(body, at, fresh), ())
         case Apply(op=op, args=args) if op.elementwise:
             found = tuple(_entry(arg, _aligned(arg, at), fresh) for arg in args)
             return apply(op.name, found, (), expression.options)

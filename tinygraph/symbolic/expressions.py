@@ -113,7 +113,20 @@ class Entry:
         return 0
 
 
-Expression = Number | Symbol | Apply | Total | Entry
+@dataclass(frozen=True)
+class Slope:
+    """The derivative of an elementwise operation at a value, entry by entry: phi'(z)."""
+
+    op: Op
+    body: Expression
+    shape: Shape
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+
+Expression = Number | Symbol | Apply | Total | Entry | Slope
 
 
 def parts(expression: Expression) -> tuple[Expression, ...]:
@@ -121,7 +134,7 @@ def parts(expression: Expression) -> tuple[Expression, ...]:
     match expression:
         case Apply(args=args):
             return args
-        case Total(body=body) | Entry(body=body):
+        case Total(body=body) | Entry(body=body) | Slope(body=body):
             return (body,)
     return ()
 
@@ -131,7 +144,7 @@ def with_parts(expression: Expression, found: tuple[Expression, ...]) -> Express
     match expression:
         case Apply():
             return replace(expression, args=found)
-        case Total() | Entry():
+        case Total() | Entry() | Slope():
             return replace(expression, body=found[0])
     return expression
 

@@ -26,7 +26,7 @@ from ..graph.tape import cone
 from ..nest import leaves
 from ..passes.rebuilding import Rewritten, rebuild
 from ..passes.truncation import check_losses
-from .expressions import Apply, Expression, Key, Moment, Number, Symbol, Total, apply, moved, symbols
+from .expressions import Apply, Expression, Key, Moment, Number, Slope, Symbol, Total, apply, factors, moved, symbols
 from .notation import state_label
 
 LONGEST = 15  # symbols and operations; a longer formula without a label gets a letter
@@ -60,10 +60,11 @@ class Recurrence:
     shared: frozenset[Key]
 
 
-def find_recurrence(losses: Any, wrt: Any, *, letters: bool = True) -> Recurrence:
+def find_recurrence(losses: Any, wrt: Any, *, letters: bool = True, primes: bool = False) -> Recurrence:
     """The recursion of the gradient of `losses` (a scalar, or scalars by step) by the nodes in `wrt`.
 
-    With `letters` the sums that enter nonlinearities are named. The tape is not touched.
+    With `letters` the sums that enter nonlinearities are named; with `primes` too, the derivative of such a
+    nonlinearity is written as one, phi'(z). The tape is not touched.
     Raises `UsageError`, `DifferentiationError`.
     """
     if isinstance(losses, Node):
@@ -72,11 +73,11 @@ def find_recurrence(losses: Any, wrt: Any, *, letters: bool = True) -> Recurrenc
     for node in leaves(wrt):
         expect(node, Node, "gradients are written by nodes", "such as net.parameters")
     copied = rebuild({"losses": list(losses.values()), "wrt": leaves(wrt)})
-    return _Finder(copied, _roles(copied.map), letters).found()
+    return _Finder(copied, _roles(copied.map), letters, primes).found()
 
 
 class _Finder:
-    def __init__(self, copied: Rewritten, roles: Mapping[Node, Role], letters: bool) -> None:
+    def __init__(self, copied: Rewritten, roles: Mapping[Node, Role], letters: bool, primes: bool) -> None:
         losses = copied.roots["losses"]
         self.targets: list[Node] = list(dict.fromkeys(copied.roots["wrt"]))
         self.forward = cone([*losses, *self.targets])
@@ -85,11 +86,15 @@ class _Finder:
         wanted = list(dict.fromkeys([*self.path, *self.targets]))
         found = vjp(list(losses), wanted, [1] * len(losses))
         self.cotangent = dict(zip(wanted, found, strict=True))
-        self.letters = letters
+        self.letters, self.primes = letters, primes
         self.alias = {node.args[0]: node for node in self.forward if _names_its_operand(node)}
         self.roles = roles
         self.steps = max((node.step for node in self.forward if node.step is not None), default=0)
         self.owner = self._owners()
+        self.users: dict[Node, list[Node]] = {}
+        for node in self.forward:
+            for arg in node.args:
+                self.users.setdefault(arg, []).append(node)
         own = set(self.forward)
         self.backward = [node for node in cone(found) if node not in own]
         self.named: dict[Role, str] = {}
@@ -116,7 +121,7 @@ class _Finder:
 
     def _name_roles(self) -> None:
         """Letters for sums that enter a nonlinearity and are used again, and for what is long."""
-        enters = _enters(self.forward, self.alias) if self.letters else {}
+        enters = _enters(self.forward, self.users, self.alias) if self.letters else {}
         uses = Counter(arg for node in self.backward for arg in node.args)
         sums = {
             self.roles[node]: enters[node]
@@ -196,11 +201,38 @@ class _Finder:
         for node in self.backward:
             formula = self.value(node, known)
             owner = self.owner.get(node)
+            if self.primes and owner is not None and self.roles.get(owner) in self.named:
+                formula = self._primed(formula, owner, known)
             symbol = self.symbol(owner) if owner is not None else None
             formulas[node] = formula
             plain = (isinstance(formula, Symbol) or not symbols(formula)) and owner not in self.targets
             known[node] = formula if symbol is None or plain else replace(symbol, bar=True)
         return self._recurrence(known, formulas, meant)
+
+    def _primed(self, formula: Expression, entering: Node, known: dict[Node, Expression]) -> Expression:
+        """A product with the derivative of the one nonlinearity that a sum enters written phi'(z).
+
+        What the derivative is in terms of values is the rule of the row, applied to ones.
+        """
+        users, symbol = self.users.get(entering, []), self.symbol(entering)
+        if len(users) != 1 or symbol is None or not _is_nonlinear(users[0]):
+            return formula
+        (out,) = users
+        rule = out.op.rule(0)
+        if rule is None:
+            return formula
+        start = len(out.graph)
+        slope = rule(out.graph.constant("", ones=out.shape), out, entering)
+        for node in out.graph.nodes[start:]:
+            for needed in (*node.args, node):
+                if needed not in known:
+                    known[needed] = self.value(needed, known)
+        wanted, found = factors(known[slope]), factors(formula)
+        for place in range(len(found) - len(wanted) + 1):
+            if found[place : place + len(wanted)] == wanted:
+                found[place : place + len(wanted)] = [Slope(out.op, symbol, out.shape)]
+                return apply("mul", tuple(found), formula.shape)
+        return formula
 
     def _recurrence(
         self, known: Mapping[Node, Expression], formulas: Mapping[Node, Expression], meant: Mapping[Node, Expression]
@@ -353,21 +385,22 @@ def _names_its_operand(node: Node) -> bool:
     return node.op.name == "identity" and bool(node.label) and not (node.args[0].label or node.args[0].op.leaf)
 
 
-def _enters(forward: Sequence[Node], alias: Mapping[Node, Node]) -> dict[Node, str]:
+def _enters(
+    forward: Sequence[Node], users: Mapping[Node, Sequence[Node]], alias: Mapping[Node, Node]
+) -> dict[Node, str]:
     """What enters an elementwise nonlinearity, with the label of what comes out (or of what that enters)."""
-    users: dict[Node, list[Node]] = {}
-    for node in forward:
-        for arg in node.args:
-            users.setdefault(arg, []).append(node)
     found: dict[Node, str] = {}
     for node in forward:
-        op = node.op
-        if op.elementwise and len(node.args) == 1 and op.latex is not None and op.name not in _PLAIN:
+        if _is_nonlinear(node):
             out = node
             while not (out.label or out in alias) and len(users.get(out, [])) == 1:
                 out = users[out][0]
             found.setdefault(node.args[0], state_label(alias.get(out, out)) or str(node.id))
     return found
+
+
+def _is_nonlinear(node: Node) -> bool:
+    return node.op.elementwise and len(node.args) == 1 and node.op.latex is not None and node.op.name not in _PLAIN
 
 
 _PLAIN = ("identity", "neg", "real", "stop_gradient", "power")

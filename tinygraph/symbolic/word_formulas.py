@@ -97,7 +97,7 @@ class Names:
         """A factor of a diagonal."""
         text = self.of(atom.node)
         if atom.how.startswith(SLOPE):
-            text = _primed(text) if len(atom.node.args) == 1 else rf"\partial_{{{int(atom.how[1:]) + 1}}} {text}"
+            text = primed(text) if len(atom.node.args) == 1 else rf"\partial_{{{int(atom.how[1:]) + 1}}} {text}"
         elif atom.how:
             form = OPS[atom.how].latex
             text = form.write(atom.node, [text]) if form else rf"\operatorname{{{atom.how}}}({text})"
@@ -131,7 +131,7 @@ def number_latex(number: int | Fraction) -> str:
     return str(ratio) if ratio.denominator == 1 else rf"\tfrac{{{ratio.numerator}}}{{{ratio.denominator}}}"
 
 
-def _primed(text: str) -> str:
+def primed(text: str) -> str:
     r"""h'_{t} or \tanh'(c_{t}); any other formula is primed as a whole."""
     call = re.fullmatch(r"(\\\w+(?:\{\w+\})?)(\(.*\))", text)
     if call:

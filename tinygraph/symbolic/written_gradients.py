@@ -18,15 +18,17 @@ from ..graph.node import COTANGENT
 from ..graph.op import ATOM, PREFIX, PRODUCT, SUM
 from ..graph.text import TEXT
 from .conventions import by_entries, in_columns, in_rows, of_numbers
-from .expressions import Apply, Entry, Expression, Moment, Number, Total, factors, is_cotangent, symbols
+from .expressions import Apply, Entry, Expression, Moment, Number, Slope, Total, factors, is_cotangent, symbols
 from .expressions import Symbol as Name
 from .formulas import Latex, style
 from .notation import Notation, Symbol
 from .recurrences import Line, Recurrence, find_recurrence
+from .word_formulas import primed
 
 STYLES = ("bar", "nabla")
 FORMS = ("example", "batch", "scalar", "entries")
 CONVENTIONS = ("columns", "rows")
+DERIVATIVES = ("value", "prime")
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ def bptt(
     style: str = "bar",
     form: str = "example",
     convention: str = "columns",
+    derivative: str = "value",
     notation: Mapping[str, str] | None = None,
 ) -> Backpropagation:
     r"""Backpropagation through time written out: the recursion of the gradient of `losses` by `wrt`.
@@ -89,22 +92,24 @@ def bptt(
                 numbers; "entries": each entry, with its sums
     convention  "columns": h = U h, as everywhere here; "rows": h U, with an example a row and each weight
                 the transpose of ours
+    derivative  of a nonlinearity, in bar style: "value", 1 - h^2, or "prime", \tanh'(z)
     notation    LaTeX for labels, {"U": "W_{hh}"}
 
     The equations are found in the gradient graph of the net as it is unrolled; bounds near its last step T
     are printed relative to T. Four steps or more show a repeating line apart from those of both ends.
 
-    Raises `UnknownNameError` for an unknown style, form, convention or label, and `UsageError` or
+    Raises `UnknownNameError` for an unknown choice or label, and `UsageError` or
     `DifferentiationError` where there is no such form.
     """
     for what, given, known in (
         ("style", style, STYLES),
         ("form", form, FORMS),
         ("convention", convention, CONVENTIONS),
+        ("derivative", derivative, DERIVATIVES),
     ):
         if given not in known:
             raise UnknownNameError(f"no {what} {given!r:.60}", fix=nearest(given, known))
-    found = find_recurrence(losses, wrt, letters=style == "bar")
+    found = find_recurrence(losses, wrt, letters=style == "bar", primes=derivative == "prime")
     names = {s.name for line in (*found.definitions, *found.lines) for s in (line.left, *symbols(line.right))}
     known_names = names | {name.rpartition("/")[2] for name in names}
     if form == "scalar":
@@ -166,6 +171,8 @@ class _Signs:
                 return self.total(e, at)
             case Entry():
                 return self.entry(self.write(e.body, at)[0], ",".join(e.indices)), ATOM
+            case Slope():
+                return self.slope(e, self.write(e.body, at)[0]), ATOM
             case Apply():
                 rule = getattr(self, f"_{e.op.name}", None)
                 return rule(e, at) if rule else self.call(e, at)
@@ -208,6 +215,9 @@ class _Signs:
         raise NotImplementedError
 
     def entry(self, text: str, indices: str) -> str:
+        raise NotImplementedError
+
+    def slope(self, e: Slope, text: str) -> str:
         raise NotImplementedError
 
     def when(self, first: Moment, last: Moment) -> str:
@@ -256,6 +266,10 @@ class _Latex(_Signs):
             return self.write(e.body, e.first)
         body = self.grouped(*self.write(e.body, None), PRODUCT)
         return rf"\sum_{{t={self.moment(e.first)}}}^{{{self.moment(e.last)}}} {body}", SUM
+
+    def slope(self, e: Slope, text: str) -> str:
+        form = e.op.latex
+        return primed(form.write(e, [text]) if form else f"{e.op.name}({text})")  # type: ignore[arg-type]  # prints as a node
 
     def entry(self, text: str, indices: str) -> str:
         return rf"\left({text}\right)_{{{indices}}}"
@@ -330,6 +344,9 @@ class _Text(_Signs):
             return self.write(e.body, e.first)
         bounds = f"t={self.moment(e.first)}..{self.moment(e.last)}"
         return f"sum[{bounds}] {self.grouped(*self.write(e.body, None), PRODUCT)}", SUM
+
+    def slope(self, e: Slope, text: str) -> str:
+        return f"{e.op.name}'({text})"
 
     def entry(self, text: str, indices: str) -> str:
         return f"({text})[{indices}]"
