@@ -144,6 +144,15 @@ def test_equal_terms_are_all_counted(style):
     assert_same(read_with(written, lesson), lesson.gradients())
 
 
+def test_what_a_loss_does_not_depend_on_has_gradient_zero():
+    net = tg.unroll(models.elman, 4, I=3, H=3)
+    losses = {1: tg.sum(tg.step(net.h[1]) * net.parameters["b"])}
+    for form in ("example", "batch"):
+        written = lines_of(tg.bptt(losses, net.parameters, form=form))
+        assert r"\bar{W} = 0" in written
+        assert r"\bar{U} = 0" in written
+
+
 # Conventions
 @pytest.mark.parametrize("convention", ["columns", "rows"])
 @pytest.mark.parametrize("name", WRITTEN)

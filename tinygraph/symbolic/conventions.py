@@ -92,6 +92,8 @@ def _over_batch(expression: Expression, found: Recurrence) -> Expression:
             return with_parts(expression, tuple(_over_batch(part, found) for part in expression.args))
         case Apply(op=op) if op.name == "outer":
             return _product(expression.args, expression.shape)
+        case Number(value=0):
+            return expression
         case Number():
             raise _refused("a number is summed over a batch")
     if all(symbol.key in found.shared for symbol in symbols(expression)):

@@ -205,7 +205,7 @@ class _Finder:
                 formula = self._primed(formula, owner, known)
             symbol = self.symbol(owner) if owner is not None else None
             formulas[node] = formula
-            plain = (isinstance(formula, Symbol) or not symbols(formula)) and owner not in self.targets
+            plain = isinstance(formula, Symbol) or not symbols(formula)
             known[node] = formula if symbol is None or plain else replace(symbol, bar=True)
         return self._recurrence(known, formulas, meant)
 
