@@ -41,11 +41,14 @@ if TYPE_CHECKING:
     from .flow.word_bounds import StepBound, step_bound
     from .planning.compiled import Plan, plan
     from .rolling import Rolled, roll
+    from .symbolic.written_gradients import Backpropagation, bptt
+    from .symbolic.written_jacobians import WrittenJacobian, step_jacobian
 
 __version__ = "0.1.0"
 
 __all__ = [
     "OPS",
+    "Backpropagation",
     "Bias",
     "Cell",
     "Context",
@@ -73,7 +76,9 @@ __all__ = [
     "TheoremReport",
     "Truncated",
     "Unrolled",
+    "WrittenJacobian",
     "bias_of_truncation",
+    "bptt",
     "cell",
     "check_theorems",
     "compare_costs",
@@ -104,6 +109,7 @@ __all__ = [
     "saturation",
     "save",
     "step_bound",
+    "step_jacobian",
     "sweep_bias",
     "sweep_initialisers",
     "sweep_radius",
@@ -157,6 +163,10 @@ _LATE = {
     "step_bound": ".flow.word_bounds",
     "Rolled": ".rolling",
     "roll": ".rolling",
+    "Backpropagation": ".symbolic.written_gradients",
+    "bptt": ".symbolic.written_gradients",
+    "WrittenJacobian": ".symbolic.written_jacobians",
+    "step_jacobian": ".symbolic.written_jacobians",
 }
 
 

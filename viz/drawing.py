@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,7 @@ def draw(
     fold: Any = "auto",
     theme: str = "light",
     truncation: Truncated | None = None,
+    notation: Mapping[str, str] | None = None,
 ) -> Drawing:
     """Draw an unrolled net, a stack of nets, a graph, a node, or nodes in lists and dicts: all that they depend on.
 
@@ -83,8 +85,10 @@ def draw(
     theme     "light" or "dark"
     truncation  what `tg.truncate` returned for these steps: dashed lines where gradients are cut, and beside the
               picture a chart of the pairs (s, t) that are kept, in which the loss at t reaches step s
+    notation  LaTeX for labels, {"U": "W_{hh}"}, spelled in plain characters with subscripts and accents
 
-    Raises `DrawingError` for what cannot be drawn, `GraphError` for nodes of different tapes.
+    Raises `DrawingError` for what cannot be drawn, `GraphError` for nodes of different tapes,
+    `UnknownNameError` for a notation of what is not drawn.
     """
     paint = theme_named(theme)
     if not isinstance(title, str):
@@ -93,7 +97,7 @@ def draw(
     if isinstance(what, Truncated):
         what, truncation = list(what.losses.values()), what
     reach = Reach(truncation.first) if truncation else None
-    scene = build_scene(select(what, bool(backward)), fold, reach)
+    scene = build_scene(select(what, bool(backward)), fold, notation, reach)
     layout = lay_out(scene)
     description = _describe(scene)
     caption = Caption(clean(title) or _default_title(what), description, clean(title))

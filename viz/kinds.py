@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 
 from tinygraph.graph import Node
+from tinygraph.symbolic.notation import Notation
 
-from .labels import HOLE, Label, Span, name_label, operation_label
+from .labels import HOLE, Label, Span, name_label, operation_label, symbol_label
 from .places import AFTER, RAIL, Place
 from .selection import Selection
 
@@ -14,8 +15,9 @@ from .selection import Selection
 class Kinds:
     """What each node is to a reader: a state, a gate, a loss, ..."""
 
-    def __init__(self, selection: Selection, places: dict[int, Place]) -> None:
+    def __init__(self, selection: Selection, places: dict[int, Place], notation: Notation) -> None:
         self.places = places
+        self.notation = notation
         self.states = set(selection.states) | {
             arg.label
             for node in selection.nodes
@@ -52,11 +54,11 @@ class Kinds:
     def label(self, node: Node, lane: str) -> Label:
         if node.op.leaf:
             return self._leaf_label(node, lane)
-        written = {i: text for i, arg in enumerate(node.args) if (text := self._written(arg, lane))}
+        written = {i: label for i, arg in enumerate(node.args) if (label := self._written(arg, lane))}
         sign = operation_label(node, written)
         if not node.label:
             return sign
-        name = name_label(node.label, node.step if self.places[node.id] != AFTER else None)
+        name = self._name(node, node.label, node.step if self.places[node.id] != AFTER else None)
         if node.op.name == "identity":
             return name
         operand = (Span(f"{HOLE} "),) if sign[0].text.startswith("+ ") else ()  # o = · + b, but + b in a box of its own
@@ -65,17 +67,23 @@ class Kinds:
     def _leaf_label(self, node: Node, lane: str) -> Label:
         name = _local(node.attrs.get("name") or node.label or node.op.name, lane)
         if self.places[node.id] == RAIL:
-            return name_label(name)
+            return self._name(node, name)
         index = node.attrs.get("index", node.step)
-        label = name_label(name.removesuffix(f"_{index}"), index)
+        label = self._name(node, name.removesuffix(f"_{index}"), index)
         value = node.attrs.get("value")
         return (*label, Span(f" = {value}")) if isinstance(value, int) else label
 
-    def _written(self, arg: Node, lane: str) -> str:
+    def _name(self, node: Node, name: str, step: int | None = None) -> Label:
+        """The symbol of a node that is called `name` here."""
+        found = self.notation.find(node.label) or self.notation.find(name, node.where.latex)
+        return symbol_label(self.notation.symbol(name, found), step) if found else name_label(name, step)
+
+    def _written(self, arg: Node, lane: str) -> Label:
         """How an operand is written into the sign of its user; empty if it comes by an edge alone."""
         if self.absorbed(arg):
-            return arg.label or str(arg.attrs["value"])
-        return _local(arg.attrs["name"], lane) if self.places[arg.id] == RAIL and arg.op.name == "parameter" else ""
+            return name_label(arg.label or str(arg.attrs["value"]))
+        shown = self.places[arg.id] == RAIL and arg.op.name == "parameter"
+        return self._name(arg, _local(arg.attrs["name"], lane)) if shown else ()
 
 
 def _local(name: str, lane: str) -> str:

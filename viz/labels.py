@@ -1,9 +1,9 @@
 """What stands in a box: names with subscripts, and the sign of an operation.
 
-A label is a run of spans, each normal or subscript: `W_i` is W with subscript i, and a value `i` of
-step 3 is i with subscript 3. The sign of an operation comes from its row in the table: operands
-that are scalars or parameters are written into it (`1 - ·`, `W ·`), the others are left out or
-shown as a dot.
+A label is a run of spans, on the line, below or above it: `W_i` is W with subscript i, and a value `i` of
+step 3 is i with subscript 3. LaTeX that a notation or a label brings is spelled in plain characters. The
+sign of an operation comes from its row in the table: operands that are scalars or parameters are written
+into it (`1 - ·`, `W ·`), the others are left out or shown as a dot.
 """
 
 from __future__ import annotations
@@ -11,15 +11,17 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tinygraph.graph import Node
+from tinygraph.symbolic.notation import Symbol
+from tinygraph.symbolic.spelling import GREEK, spelled
 
 from .style import LABEL_LIMIT, SUBSCRIPT, TEXT, text_width
 
 
 class Span(NamedTuple):
-    """A piece of a label."""
+    """A piece of a label; its level is 0 on the line, -1 for a subscript and 1 for a superscript."""
 
     text: str
-    subscript: bool = False
+    level: int = 0
 
 
 Label = tuple[Span, ...]
@@ -29,35 +31,6 @@ HOLE = "·"  # an operand that arrives by an edge
 # What mathematicians write for what the table writes in ASCII.
 _SIGNS = {"*": "⊙", "-": "−", "sigmoid": "σ", "sum_batch": "∑ batch", "mean_batch": "mean", "identity": "="}
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-_GREEK = dict(
-    zip(
-        [
-            "alpha",
-            "beta",
-            "gamma",
-            "delta",
-            "epsilon",
-            "zeta",
-            "eta",
-            "theta",
-            "kappa",
-            "lambda",
-            "mu",
-            "nu",
-            "xi",
-            "pi",
-            "rho",
-            "sigma",
-            "tau",
-            "phi",
-            "chi",
-            "psi",
-            "omega",
-        ],
-        "αβγδεζηθκλμνξπρστφχψω",
-        strict=True,
-    )
-)
 
 
 def clean(text: str) -> str:
@@ -81,25 +54,34 @@ def name_label(name: str, step: int | None = None) -> Label:
     base, _, below = shortened(name).partition("_")
     if not base:  # a name such as _x keeps its underscore
         base, below = shortened(name), ""
-    below = ",".join(part for part in (_GREEK.get(below, below), "" if step is None else str(step)) if part)
-    above = Span(_GREEK.get(base, base))
-    return (above, Span(below, True)) if below else (above,)
+    return _marked(GREEK.get(base, base), GREEK.get(below, below), "", step)
+
+
+def symbol_label(symbol: Symbol, step: int | None = None) -> Label:
+    r"""A symbol given as LaTeX, such as \tilde h, with its own marks; a step joins the subscript."""
+    base, below, above = (shortened(spelled(part)) for part in symbol)
+    return _marked(base, below, above, step)
+
+
+def _marked(base: str, below: str, above: str, step: int | None) -> Label:
+    below = ",".join(part for part in (below, "" if step is None else str(step)) if part)
+    return (Span(base), *([Span(above, 1)] if above else []), *([Span(below, -1)] if below else []))
 
 
 def plain(label: Label) -> str:
     """The label as plain text, for tooltips and tests: `h_3`."""
-    return "".join(f"_{span.text}" if span.subscript else span.text for span in label)
+    return "".join(("", "^", "_")[span.level] + span.text for span in label)
 
 
 def label_width(label: Label, bold: bool = False) -> float:
     """The width of a label's text."""
-    return sum(text_width(span.text, SUBSCRIPT if span.subscript else TEXT, bold) for span in label)
+    return sum(text_width(span.text, SUBSCRIPT if span.level else TEXT, bold) for span in label)
 
 
-def operation_label(node: Node, written: dict[int, str]) -> Label:
+def operation_label(node: Node, written: dict[int, Label]) -> Label:
     """The sign of the operation of `node`, with the operands `written` by position in their places.
 
-    >>> operation_label(h - 1, {1: "1"})  # · − 1
+    >>> operation_label(h - 1, {1: name_label("1")})  # · − 1
     """
     op = node.op
     if op.text is None:
@@ -119,7 +101,7 @@ def operation_label(node: Node, written: dict[int, str]) -> Label:
         return _signed(text.strip(" ()") or op.name)
     spans: list[Span] = []
     for index, part in enumerate(text.split("\0")):
-        spans.extend(name_label(written[int(part)]) if index % 2 else _infix(part))
+        spans.extend(written[int(part)] if index % 2 else _infix(part))
     return tuple(spans)
 
 
@@ -137,9 +119,9 @@ def _infix(part: str) -> list[Span]:
     return [Span(text)] if text else []
 
 
-def _joined(names: list[str]) -> Label:
+def _joined(labels: list[Label]) -> Label:
     spans: list[Span] = []
-    for index, name in enumerate(names):
+    for index, label in enumerate(labels):
         spans.extend([Span(", ")] if index else [])
-        spans.extend(name_label(name))
+        spans.extend(label)
     return tuple(spans)

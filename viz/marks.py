@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .geometry import Point, Rectangle
 from .labels import Label, clean
-from .style import ARROW, ARROW_WIDTH, BEND, CORNER, DROP, SUBSCRIPT, TEXT, Paint
+from .style import ARROW, ARROW_WIDTH, BEND, CORNER, HEIGHT, SUBSCRIPT, TEXT, Paint
 
 
 def escape(text: str) -> str:
@@ -111,16 +111,17 @@ def text(x: float, y: float, words: str, size: float, colour: str, anchor: str, 
 
 
 def label_text(label: Label, middle: Point, paint: Paint, scale: float) -> str:
-    """A label centred at `middle`, its subscripts lower and smaller."""
-    spans, low = [], False
+    """A label centred at `middle`, its subscripts and superscripts smaller."""
+    spans, level = [], 0
     for span in label:
-        drop = "" if span.subscript == low else f' dy="{number(DROP if span.subscript else -DROP)}"'
-        size = f' font-size="{number(SUBSCRIPT * scale)}"' if span.subscript else ""
+        shift = HEIGHT[level] - HEIGHT[span.level]
+        drop = f' dy="{number(shift)}"' if shift else ""
+        size = f' font-size="{number(SUBSCRIPT * scale)}"' if span.level else ""
         spans.append(f"<tspan{drop}{size}>{escape(clean_keeping_spaces(span.text))}</tspan>")
-        low = span.subscript
+        level = span.level
     look = ' font-weight="bold"' if paint.bold else ""
     look += f' font-size="{number(TEXT * scale)}"' if scale != 1 else ""
-    y = middle[1] + TEXT * scale * 0.36 - (0.8 if low else 0.0)  # letters stand a little above their middle
+    y = middle[1] + TEXT * scale * 0.36 - (0.8 if level < 0 else 0.0)  # letters stand a little above their middle
     return (
         f'<text x="{number(middle[0])}" y="{number(y)}" text-anchor="middle" xml:space="preserve" '
         f'fill="{paint.text}"{look}>{"".join(spans)}</text>'

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from tinygraph.errors import DrawingError
 from tinygraph.graph import Node
+from tinygraph.symbolic.notation import Notation, labels_of
 
 from .kinds import Kinds
 from .labels import Label, Span, clean
@@ -73,15 +75,24 @@ class Scene:
         return [i for i, column in enumerate(self.columns) if not column.hidden and column.place in starts]
 
 
-def build_scene(selection: Selection, fold: Any, reach: Reach | None = None) -> Scene:
+def build_scene(
+    selection: Selection, fold: Any, notation: Mapping[str, str] | None = None, reach: Reach | None = None
+) -> Scene:
     """The scene of a selection, with its truncation if there is one.
 
-    Raises `DrawingError` for a `fold` that is none, or a truncation of steps that there are not.
+    Raises `DrawingError` for a `fold` that is none, or a truncation of steps that there are not;
+    `UnknownNameError` for a notation of what is not drawn.
     """
     places = find_places(selection.nodes)
     columns = make_columns(places, selection.nodes, fold)
     lanes, lane = find_lanes(selection.nodes, places)
-    builder = _Builder(Scene(columns, lanes), selection, places, lane)
+    builder = _Builder(
+        Scene(columns, lanes),
+        Kinds(selection, places, Notation(notation, labels_of(selection.nodes))),
+        selection,
+        places,
+        lane,
+    )
     builder.add_boxes(cut=fold is not False)
     builder.add_edges()
     if reach is not None:
@@ -90,12 +101,13 @@ def build_scene(selection: Selection, fold: Any, reach: Reach | None = None) -> 
 
 
 class _Builder:
-    def __init__(self, scene: Scene, selection: Selection, places: dict[int, Place], lane: dict[int, str]) -> None:
-        self.scene, self.selection, self.places, self.lane = scene, selection, places, lane
+    def __init__(
+        self, scene: Scene, kinds: Kinds, selection: Selection, places: dict[int, Place], lane: dict[int, str]
+    ) -> None:
+        self.scene, self.kinds, self.selection, self.places, self.lane = scene, kinds, selection, places, lane
         self.column = {column.place: i for i, column in enumerate(scene.columns) if not column.hidden}
         self.column[RAIL] = -1
         self.folded = next((i for i, column in enumerate(scene.columns) if column.hidden), None)
-        self.kinds = Kinds(selection, places)
         self.keys: dict[int, Key] = {}
         self.box: dict[int, int] = {}  # by node id
         self.stand_in: dict[Key, int] = {}

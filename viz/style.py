@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from unicodedata import combining
 
 from tinygraph.errors import DrawingError, nearest
 
@@ -18,7 +19,7 @@ FONT = "DejaVu Sans, Helvetica, Arial, sans-serif"
 TEXT = 12.5
 SUBSCRIPT = 9.5
 TAG_SCALE = 0.92  # the letters of a tag, beside those of a box
-DROP = 2.5  # how far a subscript stands below the line
+HEIGHT = {0: 0.0, -1: -2.5, 1: 4.5}  # of a subscript and a superscript over the line
 HEADER_TEXT = 13.0
 TITLE_TEXT = 18.0
 SMALL_TEXT = 11.0
@@ -151,6 +152,7 @@ _BOLD = 1.15
 
 
 def text_width(text: str, size: float, bold: bool = False) -> float:
-    """The width of a line of text; characters outside ASCII count as wide ones."""
-    hundredths = sum(_WIDTHS[ord(c) - 32] if 32 <= ord(c) < 127 else 32 if c == "·" else 85 for c in text)
+    """The width of a line of text; characters outside ASCII count as wide ones, but accents have no width."""
+    plain = (c for c in text if not combining(c))
+    hundredths = sum(_WIDTHS[ord(c) - 32] if 32 <= ord(c) < 127 else 32 if c == "·" else 85 for c in plain)
     return hundredths / 100 * size * (_BOLD if bold else 1.0)

@@ -34,9 +34,9 @@ def test_signs() -> None:
         tg.log_softmax(x): "log softmax", tg.mean_batch(x): "mean",
     }  # fmt: skip
     assert {node: plain(operation_label(node, {})) for node in shown} == shown
-    assert plain(operation_label(m @ x, {0: "W_i"})) == "W_i ·"
-    assert plain(operation_label(x + y, {1: "b"})) == "+ b"
-    assert plain(operation_label(1 - x, {0: "1"})) == "1 − ·"
+    assert plain(operation_label(m @ x, {0: name_label("W_i")})) == "W_i ·"
+    assert plain(operation_label(x + y, {1: name_label("b")})) == "+ b"
+    assert plain(operation_label(1 - x, {0: name_label("1")})) == "1 − ·"
 
 
 def test_every_operation_has_a_sign() -> None:

@@ -6,7 +6,7 @@ t=1  h_1  = tanh(W @ x_1 + b)   = tanh(0.5 * 2 + 0.1)   = 0.8005
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from html import escape
 from typing import Any
@@ -23,6 +23,7 @@ from ..graph.tape import cone
 from ..graph.text import TEXT
 from ..nest import leaves
 from ..passes.simplification import simplify
+from ..symbolic.notation import Notation, labels_of
 
 
 @dataclass(frozen=True)
@@ -65,13 +66,17 @@ class Walk:
         return [("forward", forward), ("backward", backward)]
 
 
-def walk(loss: Node, feeds: Feeds, wrt: Any = None, *, digits: int = 4) -> Walk:
+def walk(
+    loss: Node, feeds: Feeds, wrt: Any = None, *, digits: int = 4, notation: Mapping[str, str] | None = None
+) -> Walk:
     """Work `loss` and its gradient through by hand, for one example.
 
     `feeds` are values without a batch axis; `wrt` is the nest of nodes to differentiate by (all
-    parameters of the tape without it); `digits` is the number of digits shown.
+    parameters of the tape without it); `digits` is the number of digits shown; `notation` gives LaTeX for
+    labels, {"u": "w_{hh}"}, which is spelled in plain characters.
 
-    Raises `UsageError` if the feeds have a batch axis, and what `grad` and `evaluate` raise.
+    Raises `UsageError` if the feeds have a batch axis, `UnknownNameError` for a notation of what is not there,
+    and what `grad` and `evaluate` raise.
     """
     expect(loss, Node, "a walk needs a loss", "give the node of a scalar")
     wanted = loss.graph.parameters if wrt is None else wrt
@@ -87,10 +92,11 @@ def walk(loss: Node, feeds: Feeds, wrt: Any = None, *, digits: int = 4) -> Walk:
         return _number(values[node], digits) if node in values else ""
 
     def operand(node: Node, scope: bool, identifier: bool) -> str:
-        number = value(node) or node.name
+        number = value(node) or names.name(node)
         return f"({number})" if number.startswith("-") else number
 
-    letters = replace(TEXT, longest=10**9)
+    names = Notation(notation, labels_of(nodes))
+    letters = replace(TEXT, longest=10**9, name=lambda node, scope, identifier: names.name(node, scope, identifier))
     figures = replace(letters, name=operand, distinct=False)
     rows = [
         Row(e.name, e.node.step, e.node.backward, e.right, f.right, value(e.node))

@@ -19,6 +19,8 @@ from functools import partial
 
 from ..cells import Cell
 from ..errors import DifferentiationError, expect
+from ..symbolic.notation import Notation
+from ..symbolic.steps import cell_labels
 from ..symbolic.word_formulas import words_latex
 from ..symbolic.words import step_words
 from .comparisons import (
@@ -102,16 +104,21 @@ def _cells(row: Row) -> tuple[str, ...]:
     return row.what, row.size, row.verdict, error, f"{row.seconds:.2f} s", row.detail
 
 
-def verify(cell: Cell, *, steps: int = 50, size: int = 8, seed: int = 0) -> Report:
+def verify(
+    cell: Cell, *, steps: int = 50, size: int = 8, seed: int = 0, notation: Mapping[str, str] | None = None
+) -> Report:
     """Compare the derivative of a cell computed in independent ways; see the module for which.
 
-    `steps` and `size` are those of the finite field: T, and n of each named size of the cell.
+    `steps` and `size` are those of the finite field: T, and n of each named size of the cell. `notation`
+    gives LaTeX for labels, {"U": "W_{hh}"}, in the report's formulas and text.
     `ok` needs the finite field and central differences for every cell. A comparison that does not
     apply is listed with its reason.
 
-    Raises `UsageError` for what is no cell or 0 steps, `ShapeError` for sizes that are not whole.
+    Raises `UsageError` for what is no cell or 0 steps, `ShapeError` for sizes that are not whole,
+    `UnknownNameError` for a notation of what the cell does not have.
     """
     expect(cell, Cell, "verify takes a cell", "such as models.lstm")
+    names = Notation(notation, cell_labels(cell))
     one = partial(_timed, cell)
     rows = [
         *(one(WORDS_SYMPY, f"n = {n}, T = 1", partial(words_and_sympy, cell, n)) for n in (2, 3)),
@@ -124,8 +131,8 @@ def verify(cell: Cell, *, steps: int = 50, size: int = 8, seed: int = 0) -> Repo
         step = step_words(cell)
     except DifferentiationError:
         return Report(cell.name, tuple(rows), "", {})
-    counts = {f"{new}/{old}": count for (new, old), count in step.count().items()}
-    return Report(cell.name, tuple(rows), words_latex(step), counts)
+    counts = {f"{names.text(new)}/{names.text(old)}": count for (new, old), count in step.count().items()}
+    return Report(cell.name, tuple(rows), words_latex(step, notation=notation), counts)
 
 
 def _timed(cell: Cell, what: str, size: str, compare: Callable[[], Found]) -> Row:

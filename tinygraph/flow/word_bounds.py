@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
 from itertools import product
 from math import inf, prod, sqrt
 from typing import Any
@@ -74,20 +73,16 @@ class StepBound:
         values = evaluate(needed, feeds) if needed else {}
         return {block: sum(_number(term, values) for term in terms) for block, terms in self.terms.items()}
 
-    def latex(self, block: Block) -> str:
+    def latex(self, block: Block, *, notation: Mapping[str, str] | None = None) -> str:
         """The bound of one block as an inequality. Raises `UnknownNameError`."""
         if block not in self.terms:
             raise UnknownNameError(
                 f"the Jacobian has no block {block!r}", fix=nearest(", ".join(block), map(", ".join, self.terms))
             )
-        names = self._names
+        names = Names(self.step, notation)
         new, old = self.step.net.series[block[0]].last, self.step.net.series[block[1]][0]
         left = rf"\left\| \frac{{\partial {names.of(new)}}}{{\partial {names.of(old)}}} \right\|"
         return rf"{left} \le {' + '.join(_latex(term, names) for term in self.terms[block]) or '0'}"
-
-    @cached_property
-    def _names(self) -> Names:
-        return Names(self.step)
 
 
 def step_bound(cell: Cell, *, sizes: Mapping[str, int] | None = None) -> StepBound:

@@ -109,6 +109,7 @@ class Op:
     words     the local Jacobian as matrix words (see `letters`), one rule per operand, None where it is zero;
               empty if it has none. rule(y, *operands) gives the diagonal as a `Polynomial` of polynomials if
               the row is elementwise, else a sum of words of nodes. With arity None: one rule(i, y, *operands).
+    why_no_words  for a row with a derivative and without words: why not
     attrs     attrs(*operands, ...): the attributes from the user's further arguments
     takes     kinds allowed, one entry for all operands or one each: a kind, "number" or "any"
     gives     kind of the result: a kind, or "same" for that of the operands
@@ -128,6 +129,7 @@ class Op:
     run: Callable[..., Any]
     vjp: tuple[Vjp | None, ...] | Vjp = ()
     words: tuple[Callable[..., Any] | None, ...] | Callable[..., Any] = ()
+    why_no_words: str = ""
     attrs: Callable[..., dict[str, Any]] | None = None
     takes: str | tuple[str, ...] = "real"
     gives: str = "real"

@@ -47,6 +47,7 @@ gather = define(
     run=_gather,
     vjp=(lambda g, y, table, index: scatter_add(g, index, table.shape[0]), None),
     takes=("real", "integer"),
+    why_no_words="which entries it takes depends on the data",
     text=Form("{0}[{1}]", ATOM, inner=ATOM),
     latex=Form("{0}_{{[{1}]}}", ATOM, inner=ATOM),
     examples=tuple(
@@ -71,6 +72,7 @@ scatter_add: Op = define(
     run=_scatter,
     vjp=(lambda g, y, x, index: gather(g, index), None),
     takes=("real", "integer"),
+    why_no_words="which entries it fills depends on the data",
     examples=tuple(
         Example(shapes, {"size": 3})
         for shapes in (((2,), ()), ((), ()), ((3, 2), (3,)), ((3, 3), (3,)), ((0, 2), (0,)), ((2, 2, 2), (2,)))

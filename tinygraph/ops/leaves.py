@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from ..errors import UsageError
 from ..graph.constants import Array
 from ..graph.node import Node
-from ..graph.op import define
+from ..graph.op import Form, define
 
 
 def _made_by_graph(*_: object, **__: object) -> NoReturn:
@@ -47,5 +47,6 @@ batch_size = define(
     arity=0,
     shape=lambda: (),
     run=lambda xp, y: xp.full((), xp.batch or 1, "real"),
+    latex=Form("B"),
     intern=True,
 )

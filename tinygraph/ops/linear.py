@@ -163,6 +163,7 @@ outer = define(
     shape=_outer_shape,
     run=lambda xp, y, a, b: xp.multiply(a[..., :, None], b[..., None, :]),
     vjp=(lambda g, y, a, b: g @ b, lambda g, y, a, b: a @ g),
+    why_no_words="its result is a matrix",
     latex=Form(r"{0} \, {1}^{{\top}}", PRODUCT, inner=ATOM),
     examples=tuple(
         Example(shapes)

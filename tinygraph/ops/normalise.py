@@ -60,6 +60,7 @@ log_softmax = define(
     shape=_same_not_empty,
     run=lambda xp, y, x: xp.log_softmax(x, y.attrs["axis"]),
     vjp=(lambda g, y, x: g - exp(y) * sum_entries(g, y.attrs["axis"], True),),
+    why_no_words="its derivative needs exp to undo a log, which the finite field does not know",
     latex=Form(r"\operatorname{{log\,softmax}}({0})"),
     examples=_EXAMPLES,
 )
@@ -70,6 +71,7 @@ logsumexp = define(
     shape=reduced_not_empty,
     run=lambda xp, y, x: xp.logsumexp(x, y.attrs["axis"], y.attrs["keepdims"]),
     vjp=(lambda g, y, x: expanded(g, y, x) * softmax(x, y.attrs["axis"]),),
+    why_no_words="its derivative needs exp to undo a log, which the finite field does not know",
     latex=Form(r"\operatorname{{logsumexp}}({0})"),
     examples=REDUCTIONS,
 )
@@ -103,6 +105,7 @@ cross_entropy = define(
     run=_cross_entropy,
     vjp=(_cross_entropy_vjp, None),
     takes=("real", "integer"),
+    why_no_words="its derivative is the softmax of its scores, which no node has",
     latex=Form(r"\operatorname{{CE}}({0}, {1})"),
     examples=tuple(
         Example(shapes)

@@ -89,6 +89,7 @@ max = define(
     shape=reduced_not_empty,
     run=lambda xp, y, x: xp.max(x, y.attrs["axis"], y.attrs["keepdims"]),
     vjp=(_max_vjp,),
+    why_no_words="its derivative depends on which entry is the largest",
     latex=Form(r"\max({0})"),
     domain=Domain(distinct=True),
     examples=REDUCTIONS,

@@ -11,22 +11,14 @@ from fractions import Fraction
 from typing import Any
 
 from ..cells import Cell
-from ..errors import UsageError, expect
+from ..errors import UsageError
 from ..graph.formula import Style, equations
 from ..graph.node import COTANGENT, Node
 from ..graph.tape import Graph, cone
 from ..nest import leaves
 from ..unrolling import Unrolled
-from .steps import relative_time, step_equations
-
-GREEK = (
-    "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu",
-    "nu", "xi", "pi", "rho", "sigma", "tau", "phi", "chi", "psi", "omega",
-)  # fmt: skip
-_ESCAPES = {
-    "\\": r"\backslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%",
-    "_": r"\_", "^": r"\hat{}", "~": r"\sim{}",
-}  # fmt: skip
+from .notation import Notation, labels_of, state_label, word
+from .steps import cell_labels, relative_time, step_equations
 
 
 class Latex(str):
@@ -42,22 +34,25 @@ def latex(what: Any, *, notation: Mapping[str, str] | None = None) -> Latex:
     r"""The equations of a cell, a net, a graph, or of what nodes depend on, as an `aligned` environment.
 
     `notation` replaces symbols, label by label: `latex(elman, notation={"U": "W_{hh}"})`.
-    Raises `UsageError` for anything else.
+    Raises `UsageError` for anything else, `UnknownNameError` for a notation of what is not there.
     """
     if isinstance(what, Cell):
-        found = step_equations(what, style(notation, relative_time))
+        found = step_equations(what, style(Notation(notation, cell_labels(what)), relative_time))
     else:
-        found = equations(_nodes(what), style(notation, str))
-    lines = [f"{e.name} &= {e.right}" for e in found if e.right]
+        nodes = list(_nodes(what))
+        found = equations(nodes, style(Notation(notation, labels_of(nodes)), str))
+    return aligned(f"{e.name} &= {e.right}" for e in found if e.right)
+
+
+def aligned(lines: Iterable[str]) -> Latex:
+    """Lines with `&=` as an `aligned` environment."""
     return Latex("\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}")
 
 
-def style(notation: Mapping[str, str] | None, time: Callable[[int], str]) -> Style:
+def style(notation: Notation, time: Callable[[int], str]) -> Style:
     """The LaTeX style: `time` writes a time step."""
-    names = notation or {}
-    expect(names, Mapping, "notation is a dict from label to LaTeX")
     return Style(
-        name=lambda node, scope, identifier: symbol(node, names, time, scope, identifier),
+        name=lambda node, scope, identifier: symbol(node, notation, time, scope, identifier),
         form=lambda op: op.latex,
         call=_call,
         number=_number,
@@ -67,48 +62,22 @@ def style(notation: Mapping[str, str] | None, time: Callable[[int], str]) -> Sty
 
 
 def symbol(
-    node: Node,
-    notation: Mapping[str, str],
-    time: Callable[[int], str],
-    scope: bool = False,
-    identifier: bool = False,
+    node: Node, notation: Notation, time: Callable[[int], str], scope: bool = False, identifier: bool = False
 ) -> str:
     """The symbol of a node: its label with subscripts, a bar for a cotangent, scope and id where asked for."""
     where = node.where
     if not where.label:
         return f"v_{{{node.id}}}"
     barred = where.backward and where.label.startswith(COTANGENT)
-    label = where.label[len(COTANGENT) :] if barred else where.label
+    label = where.label[len(COTANGENT) :] if barred else state_label(node)
     within, _, name = label.rpartition("/") if "name" in node.attrs else (where.scope if scope else "", "", label)
-    base, subscript = _split(where.latex or notation.get(label, ""), name)
+    found = notation.symbol(name, notation.find(label, where.latex))
     if barred:
-        base = rf"\bar{{{base}}}"
-    step = time(where.step) if where.step is not None and node.op.name != "parameter" else ""
-    raised = [_word(within)] * bool(within) + [str(node.id)] * identifier
-    subscripts = [s for s in (subscript, step) if s]
-    above = f"^{{({','.join(raised)})}}" if raised else ""
-    below = f"_{{{','.join(subscripts)}}}" if subscripts else ""
-    return f"{base}{above}{below}"
-
-
-def _split(given: str, name: str) -> tuple[str, str]:
-    """Base and subscript of a symbol; `given` is LaTeX and stands as it is."""
-    if given:
-        base, _, subscript = given.partition("_")
-        return base, subscript.removeprefix("{").removesuffix("}")
-    base, _, subscript = name.partition("_")
-    if not base or not subscript:
-        return _word(name), ""
-    return _word(base), _word(subscript)
-
-
-def _word(text: str) -> str:
-    if text in GREEK:
-        return f"\\{text}"
-    if (len(text) == 1 and text.isalpha()) or text.isdigit():
-        return text
-    escaped = "".join(_ESCAPES.get(c, c) if c.isprintable() else f"<{ord(c):x}>" for c in text)
-    return rf"\mathrm{{{escaped}}}"
+        found = found._replace(base=rf"\bar{{{found.base}}}")
+    timed = where.step is not None and (node.op.name != "parameter" or label != where.label)
+    step = time(where.step) if timed and where.step is not None else ""
+    raised = [word(within)] * bool(within) + [str(node.id)] * identifier
+    return found.write([step], [f"({','.join(raised)})"] if raised else [])
 
 
 def _number(number: int | float | Fraction) -> str:

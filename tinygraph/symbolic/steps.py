@@ -10,18 +10,28 @@ from ..graph.node import Node
 from ..graph.tape import cone
 from ..graph.text import TEXT, write_name
 from ..unrolling import unroll
+from .notation import labels_of
 
 
 def step_equations(cell: Cell, style: Style) -> list[Equation]:
-    """The equations of one step in order, without leaves. Sizes do not show, so any will do."""
+    """The equations of one step in order, without leaves."""
+    return [equation for equation in equations(_step(cell), style) if equation.right]
+
+
+def cell_labels(cell: Cell) -> set[str]:
+    """All labels of a step, which a notation may rename."""
+    return labels_of(_step(cell))
+
+
+def _step(cell: Cell) -> list[Node]:
+    """The nodes of one step. Sizes do not show in formulas, so any will do."""
     net = unroll(cell, 1, sizes=dict.fromkeys(cell.sizes, 2))
-    roots = [net.series[state].last for state in cell.states]
-    return [equation for equation in equations(cone(roots), style) if equation.right]
+    return cone([net.series[state].last for state in cell.states])
 
 
-def relative_time(step: int) -> str:
-    """`t` for step 1, `t-1` for step 0."""
-    return "t" if step == 1 else f"t{step - 1:+d}"
+def relative_time(step: int, now: str = "t") -> str:
+    """`t` for step 1, `t-1` for step 0; `now` is what step 1 is called."""
+    return now if step == 1 else f"{now}{step - 1:+d}"
 
 
 def cell_text(cell: Cell) -> str:

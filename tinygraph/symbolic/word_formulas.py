@@ -3,6 +3,7 @@ r"""Matrix words as LaTeX: d h_t / d h_{t-1} = diag(h'_t) U, compact or with the
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from fractions import Fraction
 
 from ..errors import UnknownNameError, nearest
@@ -12,36 +13,42 @@ from ..graph.node import Node
 from ..graph.op import ATOM
 from ..graph.table import OPS
 from ..graph.tape import cone
-from .formulas import style
+from .formulas import Latex, aligned, style
+from .notation import Notation, labels_of
 from .steps import relative_time
 from .words import SLOPE, Block, StepWords
 
 
-def words_latex(step: StepWords, *, expanded: bool = False) -> str:
+def words_latex(step: StepWords, *, expanded: bool = False, notation: Mapping[str, str] | None = None) -> Latex:
     """All blocks of the Jacobian as an `aligned` environment, row by row; `expanded` multiplies out."""
-    blocks = step.expanded if expanded else step.compact
-    lines = [block_latex(step, block, expanded=expanded).replace(" = ", " &= ", 1) for block in blocks]
-    return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
+    lines = [block_latex(step, block, expanded=expanded, notation=notation) for block in step.compact]
+    return aligned(line.replace(" = ", " &= ", 1) for line in lines)
 
 
-def block_latex(step: StepWords, block: Block, *, expanded: bool = False) -> str:
+def block_latex(
+    step: StepWords, block: Block, *, expanded: bool = False, notation: Mapping[str, str] | None = None
+) -> str:
     """One block as an equation. Raises `UnknownNameError` for a block that the cell does not have."""
     if block not in step.compact:
         known = [f"{new}, {old}" for new, old in step.compact]
         raise UnknownNameError(f"the Jacobian has no block {block!r}", fix=nearest(", ".join(block), known))
-    names = Names(step)
+    names = Names(step, notation)
     new, old = step.net.series[block[0]].last, step.net.series[block[1]][0]
     words = (step.expanded if expanded else step.compact)[block]
     left = rf"\frac{{\partial {names.of(new)}}}{{\partial {names.of(old)}}}"
-    return f"{left} = {_sum(words, names)}"
+    return f"{left} = {sum_latex(words, names)}"
 
 
 class Names:
-    """The symbols of a step's nodes: a label, that of the state a node becomes, or else its formula."""
+    """The symbols of a step's nodes: a label, that of the state a node becomes, or else its formula.
 
-    def __init__(self, step: StepWords) -> None:
+    `now` is what the last step is called.
+    """
+
+    def __init__(self, step: StepWords, notation: Mapping[str, str] | None = None, now: str = "t") -> None:
         last = step.net.steps
-        self.style: Style = style(None, lambda t: relative_time(t - last + 1))
+        known = Notation(notation, labels_of(cone(step.roots)))
+        self.style: Style = style(known, lambda t: relative_time(t - last + 1, now))
         self.labelled: dict[int, Node] = {}
         for node in cone(step.roots):
             form = node.op.latex
@@ -79,17 +86,18 @@ class Names:
             case Ones(rows, _):
                 return r"\mathbf{1}" if rows != 1 else r"\mathbf{1}^{\top}"
             case Selection(indices, _, transposed):
-                several = len(indices) > 1
-                shown = f"{indices[0]}:{indices[-1] + 1}" if several else ",".join(map(str, indices))
+                run = len(indices) > 1 and list(indices) == list(range(indices[0], indices[-1] + 1))
+                shown = f"{indices[0]}:{indices[-1] + 1}" if run else ",".join(map(str, indices))
                 return f"E_{{[{shown}]}}" + (r"^{\top}" if transposed else "")
-            case Contraction(tensor, vector, _):
-                return rf"\langle {self.of(tensor)}, {self.of(vector)} \rangle"
+            case Contraction(tensor, vector, axis):
+                number = tensor.ndim + axis + 1  # the axis that is summed over, counted from 1
+                return rf"\langle {self.of(tensor)}, {self.of(vector)} \rangle_{{{number}}}"
 
     def atom(self, atom: Atom, exponent: int) -> str:
         """A factor of a diagonal."""
         text = self.of(atom.node)
         if atom.how.startswith(SLOPE):
-            text = _primed(text) if len(atom.node.args) == 1 else rf"\partial_{{{int(atom.how[1:]) + 1}}} {text}"
+            text = primed(text) if len(atom.node.args) == 1 else rf"\partial_{{{int(atom.how[1:]) + 1}}} {text}"
         elif atom.how:
             form = OPS[atom.how].latex
             text = form.write(atom.node, [text]) if form else rf"\operatorname{{{atom.how}}}({text})"
@@ -99,7 +107,8 @@ class Names:
         return f"{text}^{{{exponent}}}" if plain else rf"\left({text}\right)^{{{exponent}}}"
 
 
-def _sum(words: Words, names: Names) -> str:
+def sum_latex(words: Words, names: Names) -> str:
+    """A sum of words."""
     if not words:
         return "0"
     text = ""
@@ -122,7 +131,7 @@ def number_latex(number: int | Fraction) -> str:
     return str(ratio) if ratio.denominator == 1 else rf"\tfrac{{{ratio.numerator}}}{{{ratio.denominator}}}"
 
 
-def _primed(text: str) -> str:
+def primed(text: str) -> str:
     r"""h'_{t} or \tanh'(c_{t}); any other formula is primed as a whole."""
     call = re.fullmatch(r"(\\\w+(?:\{\w+\})?)(\(.*\))", text)
     if call:

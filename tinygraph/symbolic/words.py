@@ -161,7 +161,7 @@ def _rule(node: Node, index: int) -> Callable[..., Any] | None:
     if callable(every):
         return lambda y, *operands: every(index, y, *operands)
     if not every:
-        raise NoWordsError(f"{node.op.name} has no matrix words", [node.describe()])
+        raise NoWordsError(f"{node.op.name} has no matrix words: {node.op.why_no_words}", [node.describe()])
     return every[index]
 
 
