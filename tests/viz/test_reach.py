@@ -56,7 +56,7 @@ def test_the_chart_shows_the_kept_pairs(mode, what):
 def test_lines_stand_between_the_columns(mode, cell):
     """Left of their step and right of the one before, through no box, and along no edge."""
     net = unrolled(CELLS[cell], T)
-    scene = build_scene(select(net, True), "auto", Reach(truncated(net, mode).first))
+    scene = build_scene(select(net, True), "auto", reach=Reach(truncated(net, mode).first))
     layout = lay_out(scene)
     steps = {scene.columns[column].place: x for column, (x, _), _ in layout.cuts}
     assert set(steps) == CUTS[mode]
