@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from tinygraph.errors import UnknownNameError, UsageError, nearest
 
 from .clip import CLIPPING
+from .engines import check_engine
 from .optimise import make_optimiser
 from .schedules import check_schedule
 
@@ -52,7 +53,8 @@ class Settings:
     """How to train. `updates` is the whole length of the run, which schedules refer to.
 
     Each update reads `steps` new symbols of each stream (k1); `truncation` and `k2` say how far back their
-    losses reach, see `models.Window`.
+    losses reach, see `models.Window`. `engine` is "plan" or "interpreter", and `precision`, in which it computes,
+    "float64" or "float32"; parameters are kept in float64.
     """
 
     updates: int = 2000
@@ -69,6 +71,8 @@ class Settings:
     validate_every: int = 200
     patience: int = 0
     seed: int = 0
+    engine: str = "plan"
+    precision: str = "float64"
 
     def __post_init__(self) -> None:
         for name, least in _LEAST.items():
@@ -83,6 +87,7 @@ class Settings:
         if self.clip not in CLIPPING:
             raise UnknownNameError(f"no clipping {self.clip!r:.60}", fix=nearest(self.clip, CLIPPING))
         check_schedule(self.schedule)
+        check_engine(self.engine, self.precision)
         make_optimiser(self.optimiser, self.rate)
 
     @property

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
+from functools import cached_property
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -20,11 +21,11 @@ from typing import Any
 import numpy as np
 
 from tinygraph.errors import TinygraphError, UsageError
-from tinygraph.execute.interpreter import evaluate
 
 from .batches import Streams, split
 from .checkpoint import save_checkpoint
 from .clip import CLIPPING
+from .engines import Engine
 from .language import Arrays, LanguageModel
 from .optimise import make_optimiser
 from .saved_run import CHECKPOINT, SavedRun, read_run
@@ -110,13 +111,16 @@ class Run:
     def validation_loss(self) -> float:
         """The loss in nats per symbol on the held-out text, read as one stream from the zero state."""
         streams, total = Streams(self.held_out, self.window.new, 1), 0.0
-        reader = self.window.reader
-        state = reader.zero_state(1)
+        state = self.window.reader.zero_state(1)
         for number in range(streams.chunks):
             x, y = streams.chunk(number)
-            loss, state = evaluate([reader.loss, reader.state], {**self.values, **state, "x": x, "y": y})
+            loss, state = self._reading({**self.values, **state, "x": x, "y": y})
             total += float(loss)
         return total / streams.chunks
+
+    @cached_property
+    def _reading(self) -> Engine:
+        return self.window.runner([self.window.reader.loss, self.window.reader.state])
 
     def _validate(self) -> float | None:
         progress = self.progress

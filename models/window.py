@@ -23,14 +23,14 @@ from typing import Any
 import numpy as np
 
 from tinygraph.errors import expect
-from tinygraph.execute.interpreter import evaluate
 from tinygraph.graph import Steps
 from tinygraph.ops.arithmetic import add
 from tinygraph.ops.batch import mean_batch
 from tinygraph.passes.truncation import truncate
 
 from .batches import Streams
-from .language import Arrays, LanguageModel, Unfolded
+from .engines import Engine, runner
+from .language import Arrays, LanguageModel
 from .settings import Settings
 
 
@@ -73,10 +73,7 @@ class Window:
         feeds: dict[str, Any] = {**values, **state, "x": x, "y": y}
         if self.masked:
             feeds["mask"] = np.broadcast_to(np.arange(start, start + self.length)[:, None] >= 0, x.shape)
-        if self._learned["loss"].graph is self.unfolded.graph:
-            found, after = evaluate([self._learned, self._after], feeds)
-        else:
-            found, after = evaluate(self._learned, feeds), evaluate(self._after, feeds)
+        found, after = self._run(feeds)
         return float(found["loss"]), found["gradients"], after
 
     def read(
@@ -85,12 +82,25 @@ class Window:
         """The state at `stop` from the one at `start`, one step after the other, holding nothing else."""
         for place in range(start, stop):
             x, _ = streams.part(place, 1)
-            state = evaluate(self._single.state, {**values, **state, "x": x})
+            state = self._step({**values, **state, "x": x})
         return state
 
     @cached_property
-    def _single(self) -> Unfolded:
-        return self.unfolded.model.unroll(1)
+    def _step(self) -> Engine:
+        """The state after one step."""
+        return self.runner(self.unfolded.model.unroll(1).state)
+
+    @cached_property
+    def _run(self) -> Engine:
+        """The loss with the gradients, and the state to store; on two tapes if every loss is cut for itself."""
+        if self._learned["loss"].graph is next(iter(self._after.values())).graph:
+            return self.runner([self._learned, self._after])
+        learned, after = self.runner(self._learned), self.runner(self._after)
+        return lambda feeds: [learned(feeds), after(feeds)]
+
+    def runner(self, outputs: Any) -> Engine:
+        """What computes `outputs` of the model, as the settings say."""
+        return runner(outputs, self.settings.engine, self.settings.precision)
 
     def _whole(self) -> dict[str, Any]:
         return {"loss": self.unfolded.loss, "gradients": self.unfolded.gradients}

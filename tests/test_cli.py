@@ -246,6 +246,16 @@ def test_overwrite_starts_anew(forks, tmp_path):
     assert updates(tmp_path / "model") == [1, 2, 3]
 
 
+@pytest.mark.parametrize(
+    "options", [["sliding", "--k2", "4"], ["k1_k2", "--k1", "3", "--k2", "6"], ["last", "--k2", "2"]]
+)
+def test_training_with_a_truncation(options, forks, tmp_path):
+    (tmp_path / "text").write_text(FIRST)
+    more = ["--steps", "3", "--hidden", "6", "--batch", "2", "-T", "5", "--precision", "float32"]
+    assert forks("train", "text", *more, "--truncation", *options, cwd=tmp_path).status == 0
+    assert updates(tmp_path / "model") == [1, 2, 3]
+
+
 def test_early_stop_is_told(forks, tmp_path):
     (tmp_path / "text").write_text("a" * 500 + "b" * 60)
     options = ["--validation", "0.1", "--validate-every", "1", "--patience", "2", "--steps", "50", *SMALL]
@@ -400,6 +410,16 @@ ERRORS: dict[str, tuple[list[str], str]] = {
     "a wrong schedule": ([*TRAIN, "--schedule", "cosin"], "'cosin'; did you mean 'cosine'"),
     "a wrong clipping": ([*TRAIN, "--clip", "globe"], "'globe'; did you mean 'global'"),
     "a wrong unit": ([*TRAIN, "--unit", "word"], "'word'; did you mean 'words'"),
+    "a wrong truncation": ([*TRAIN, "--truncation", "chunks"], "'chunks'; did you mean 'chunk'"),
+    "a truncation without its k2": ([*TRAIN, "--truncation", "sliding"], "takes k2"),
+    "a k2 that is too small": ([*TRAIN, "--truncation", "k1_k2", "--k1", "5", "--k2", "3"], "k2=3"),
+    "a k2 of no steps": ([*TRAIN, "--truncation", "sliding", "--k2", "0"], "--k2"),
+    "a wrong engine": ([*TRAIN, "--engine", "plans"], "'plans'; did you mean 'plan'"),
+    "a wrong precision": ([*TRAIN, "--precision", "float16"], "float16"),
+    "resumed with another truncation": (
+        [*RESUME, "--truncation", "last", "--k2", "3"],
+        "truncation 'chunk', not 'last'",
+    ),
     "no units": ([*TRAIN, "--hidden", "0"], "--hidden"),
     "half a unit": ([*TRAIN, "--hidden", "2.5"], "--hidden"),
     "more units than memory": ([*TRAIN, "--hidden", "1000000000000"], "memory"),

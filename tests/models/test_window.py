@@ -157,12 +157,46 @@ def peak(run: Run, updates: int) -> int:
 def test_memory_depends_on_the_window_and_not_on_the_length():
     """A stream 100 times as long takes no more; a window 8 times as long does. `last`: 100 times as long a sequence."""
     for mode, k1, k2 in ONE_EACH[:3]:
-        short, long = (peak(make_run(mode, k1, k2, TEXT * copies), 4) for copies in (1, 100))
+        short, long = (peak(slow_run(mode, k1, k2, TEXT * copies), 4) for copies in (1, 100))
         assert long < 1.2 * short + 2000, mode
-    short, long = (peak(make_run("last", steps, 3, TEXT * 100), 1) for steps in (3, 300))
+    short, long = (peak(slow_run("last", steps, 3, TEXT * 100), 1) for steps in (3, 300))
     assert long < 1.2 * short + 2000
-    narrow, wide = (peak(make_run("k1_k2", 3, k2), 2) for k2 in (7, 56))
+    narrow, wide = (peak(slow_run("k1_k2", 3, k2), 2) for k2 in (7, 56))
     assert wide > 4 * narrow
+
+
+def slow_run(*case: Any) -> Run:
+    """By the interpreter, which takes its memory while it runs."""
+    return make_run(*case, engine="interpreter")
+
+
+def room(run: Run) -> int:
+    """Bytes of the buffers of a run's plan."""
+    run.update()
+    plan = run.window._run
+    assert isinstance(plan, tg.Plan)
+    return sum(plan.explain().memory)
+
+
+def test_the_room_of_a_plan_depends_on_the_window_alone():
+    for mode, k1, k2 in (("chunk", 4, None), ("k1_k2", 3, 7)):
+        assert len({room(make_run(mode, k1, k2, TEXT * copies)) for copies in (1, 100)}) == 1
+    assert room(make_run("k1_k2", 3, 56)) > 4 * room(make_run("k1_k2", 3, 7))
+
+
+@each_mode
+def test_the_plan_learns_as_the_interpreter_does(mode, k1, k2):
+    fast, slow = make_run(mode, k1, k2), slow_run(mode, k1, k2)
+    for _ in range(5):
+        assert fast.update().loss == pytest.approx(slow.update().loss, rel=1e-12)
+
+
+def test_single_precision():
+    one, two = (make_run("chunk", 4, None, precision=precision) for precision in ("float32", "float64"))
+    found, expected = one.update().loss, two.update().loss
+    assert found != expected
+    assert found == pytest.approx(expected, rel=1e-5)
+    assert all(value.dtype == np.float64 for value in one.values.values())
 
 
 def test_the_tape_is_that_of_the_window():

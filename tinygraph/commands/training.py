@@ -32,7 +32,11 @@ def train(
     embedding: Annotated[int | None, _option("Columns of an embedding; 0 is one-hot.  [0]", min=0)] = None,
     unit: Annotated[str | None, _option("Symbols: characters or words.  [characters]")] = None,
     steps: Annotated[int | None, _option("Updates in the whole run.  [2000]", "--steps", "-n", min=1)] = None,
-    unroll_steps: Annotated[int | None, _option("Time steps of a chunk.  [25]", "--unroll", "-T", min=1)] = None,
+    unroll_steps: Annotated[
+        int | None, _option("Time steps of a chunk: k1.  [25]", "--unroll", "--k1", "-T", min=1)
+    ] = None,
+    truncation: Annotated[str | None, _option("chunk, sliding, k1_k2 or last.  [chunk]")] = None,
+    k2: Annotated[int | None, _option("Steps that a loss reaches back, but for chunks.", "--k2", min=1)] = None,
     batch: Annotated[int | None, _option("Parallel streams of text.  [16]", min=1)] = None,
     optimiser: Annotated[str | None, _option("sgd, momentum, adagrad, rmsprop or adam.  [adam]")] = None,
     rate: Annotated[float | None, _option("Learning rate.  [the optimiser's own]")] = None,
@@ -46,12 +50,18 @@ def train(
     ] = None,
     save_every: Annotated[int, _option("Updates between checkpoints.  [200]", min=1)] = 200,
     seed: Annotated[int | None, _option("Seed of all random numbers.  [0]", min=0)] = None,
+    engine: Annotated[str | None, _option("plan, or interpreter: the slow reference.  [plan]")] = None,
+    precision: Annotated[str | None, _option("float64 or float32.  [float64]")] = None,
 ) -> None:
     """Train a language model on text; Ctrl-C saves, and --resume goes on as if nothing had happened."""
     text = models.read_texts(files) if files else models.standard_library_text()
     architecture = {"cell": cell, "hidden": hidden, "layers": layers, "embedding": embedding}
     settings = {
         "steps": unroll_steps,
+        "truncation": truncation,
+        "k2": k2,
+        "engine": engine,
+        "precision": precision,
         "batch": batch,
         "optimiser": optimiser,
         "rate": rate,
