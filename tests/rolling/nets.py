@@ -333,9 +333,14 @@ def truncated(steps: int) -> list[Any]:
     return [cut.losses, cut.gradients]
 
 
-CELLS = {f"{name} {how}": cell(name, **options) for name in models.CELLS for how, options in {
-    "plain": {}, "learned": {"initial": "learned"}, "masked": {"mask": True}, "fed": {"initial": "fed"},
-}.items()}  # fmt: skip
+VARIANTS: dict[str, dict[str, Any]] = {
+    "learned": {"initial": "learned"},
+    "masked": {"mask": True},
+    "fed": {"initial": "fed"},
+}
+CELLS = {f"{name} plain": cell(name) for name in models.CELLS} | {
+    f"{name} {how}": cell(name, **options) for name in ("lstm", "gru") for how, options in VARIANTS.items()
+}
 ODD: dict[str, Callable[[int], list[Any]]] = {
     build.__name__: build
     for build in (
@@ -351,3 +356,4 @@ ODD: dict[str, Callable[[int], list[Any]]] = {
     "jordan forced at times": jordan(lambda t: t % 2 == 0),
 }  # fmt: skip
 NETS = CELLS | ODD
+SOME = {name: build for name, build in NETS.items() if name in ODD or name.endswith("plain")}

@@ -14,6 +14,7 @@ from itertools import pairwise
 from .keys import Args
 
 PARTS = 4  # into which one class may be split
+ENOUGH = 64  # members that tell a direction
 
 
 def separated(ordered: Sequence[list[int]], of: Sequence[int], args: Args) -> list[int]:
@@ -93,7 +94,7 @@ def _directions(
     """The classes that members read in turn, with the number of steps on minus that of steps back, if not 0."""
     for slot in range(len(args[members[0]])):
         steps: dict[int, int] = {}
-        for one, other in pairwise(members):
+        for one, other in pairwise(members[:ENOUGH]):
             a, b = args[one][slot], args[other][slot]
             if of[a] == of[b] and a in place and of[a] != of[one]:
                 steps[of[a]] = steps.get(of[a], 0) + (place[b] > place[a]) - (place[b] < place[a])

@@ -22,7 +22,7 @@ FREE = -1  # an operand that is no weight
 
 @dataclass(frozen=True)
 class Keys:
-    """The key of each node as a number, and which of them read weights.
+    """The key of each node as a number, which keys read weights, and the places of the weights.
 
     `strong` holds the keys of products with a matrix and of sums with a parameter (a bias): what has such a key
     plays one part in the net. `weak` holds those of other operations with a parameter: c * p in an equation and
@@ -32,6 +32,7 @@ class Keys:
     of: list[int]
     strong: frozenset[int]
     weak: frozenset[int]
+    weights: frozenset[int] = frozenset()
 
 
 def keys_of(nodes: Sequence[Node], args: Args) -> Keys:
@@ -58,7 +59,8 @@ def keys_of(nodes: Sequence[Node], args: Args) -> Keys:
                 weak.add(key)
         keys.append(key)
         weight.append(key if fixed else FREE)
-    return Keys(keys, frozenset(strong), frozenset(weak))
+    fixed_at = frozenset(i for i, key in enumerate(weight) if key != FREE)
+    return Keys(keys, frozenset(strong), frozenset(weak), fixed_at)
 
 
 def _leaf(node: Node) -> Hashable:

@@ -4,7 +4,7 @@ Unification can unite too much. With members a1 -> b1 and b2 -> a2 of classes A 
 other in a circle, though no node is ever reached from its own class. And a class that holds a step of the
 forward sweep and one of the backward sweep ties the two into one cycle. So in every cycle
 
-  - if no path goes round it more than twice, each class is split by how often it has gone round,
+  - if no path goes round it more than once, each class is split by whether it has gone round,
   - if there is a class of which no member reaches another, each class is split by what comes after it,
   - and a class that reads several classes of the cycle in one slot is split by which one it reads
 
@@ -21,7 +21,7 @@ from .condensation import components, is_cycle
 from .keys import Args
 
 ROUNDS = 12  # each splits at least one class; the nets met take one or two
-SHORT = 3  # rounds of a cycle that are unrolled, where this makes no class smaller than two on average
+SHORT = 2  # rounds of a cycle that are unrolled, where this makes no class smaller than two on average
 LARGEST = 512  # classes in a cycle: a larger one is left as it is, since the search for paths takes a bit for each
 
 
@@ -105,14 +105,13 @@ def _split_by_rounds(nodes: Sequence[int], of: list[int], args: Args) -> bool:
     So is a net that reads its last output at every second step, and the target in between.
     """
     order = {name: n for n, name in enumerate(dict.fromkeys(of[i] for i in nodes))}
-    size = Counter(of[i] for i in nodes)
     rounds: dict[int, int] = {}
     for i in nodes:
         own = order[of[i]]
         rounds[i] = max((rounds[a] + (order[of[a]] >= own) for a in args[i] if a in rounds), default=0)
         if rounds[i] >= SHORT:
             return False
-    if 2 * (1 + max(rounds.values())) > max(size.values()):
+    if 2 * SHORT * len(order) > len(nodes):
         return False
     first: dict[tuple[int, int], int] = {}
     new = [first.setdefault((of[i], rounds[i]), i) for i in nodes]

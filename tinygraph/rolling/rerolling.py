@@ -35,8 +35,12 @@ def roll(roots: Any) -> Rolled:
     at = {node.id: i for i, node in enumerate(nodes)}
     args: Args = [tuple([at[arg.id] for arg in node.args]) for node in nodes]
     classes, of = numbered(refine(unify(args, keys_of(nodes, args), sequences(nodes)), args))
-    classes, of = numbered(separated(in_order(classes, of, args), of, args))
-    return _assembled(roots, nodes, args, in_order(classes, of, args), of)
+    ordered = in_order(classes, of, args)
+    names = separated(ordered, of, args)
+    if names != of:
+        classes, of = numbered(names)
+        ordered = in_order(classes, of, args)
+    return _assembled(roots, nodes, args, ordered, of)
 
 
 def numbered(names: Sequence[int]) -> tuple[list[list[int]], list[int]]:

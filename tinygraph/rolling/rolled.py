@@ -105,7 +105,9 @@ class Rolled:
     def delays(self, cycle: Sequence[int]) -> dict[int, tuple[int, ...]]:
         """By class of a cycle that is read across steps: the delays, ascending. An LSTM's h and c have (1,) each.
 
-        Where a slot is read in many patterns, as in a tree, there is no delay.
+        Where a slot is read in many patterns, as in a tree, there is no delay. Where one net reads two sequences,
+        a class holds the steps of both, one after the other, and each first step moves the places of the rest:
+        delays are those of places, and differ between the two.
         """
         found: dict[int, set[int]] = {}
         for number in cycle:

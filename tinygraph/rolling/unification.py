@@ -24,6 +24,7 @@ from ..graph.steps import Steps
 from .keys import Args, Keys
 
 ROUNDS = 12  # enough for every net met; more would find a coarser partition at a cost that is not linear
+SEVERAL = 3  # users that are taken for steps; two may be those of two layers or directions
 PARTS = 3  # equal values that may play a part each
 DEPTH = 8  # how many levels of operands must look alike where no weight says that two nodes belong together
 
@@ -51,9 +52,10 @@ class Unifier:
 
     def unite(self, i: int, j: int) -> bool:
         """Make two nodes of equal key one class, and what follows downward. Whether anything changed."""
-        pending, changed = [(i, j)], False
+        pending, changed, find = [(i, j)], False, self.find
         while pending:
-            a, b = (self.find(k) for k in pending.pop())
+            i, j = pending.pop()
+            a, b = find(i), find(j)
             if a != b:
                 self._join(min(a, b), max(a, b), pending)
                 changed = True
@@ -139,12 +141,12 @@ def _copies(args: Args, key: Sequence[int]) -> list[int]:
 def _unite_congruent(unifier: Unifier, copy: Sequence[int]) -> bool:
     """Equal keys and operands of equal classes, in one ascending pass: a change reaches the users above it."""
     first: dict[Hashable, int] = {}
-    find, changed = unifier.find, False
+    find, parent, key, changed = unifier.find, unifier.parent, unifier.key, False
     for i, operands in enumerate(unifier.args):
         if operands:
-            signature = (unifier.key[i], copy[i], *[find(arg) for arg in operands])
-            other = first.setdefault(signature, i)
-            if other != i and unifier.unite(other, i):
+            classes = [p if parent[p := parent[arg]] == p else find(arg) for arg in operands]
+            other = first.setdefault((key[i], copy[i], *classes), i)
+            if other != i and parent[other] != parent[i] and unifier.unite(other, i):
                 changed = True
     return changed
 
@@ -183,10 +185,12 @@ def _unite_parallel(unifier: Unifier, keys: Keys) -> bool:
     for i, operands in enumerate(unifier.args):
         if unifier.alone(i):
             for slot, arg in enumerate(operands):
-                if not unifier.alone(arg):
+                if arg not in keys.weights and not unifier.alone(arg):
                     groups.setdefault((unifier.find(arg), slot, keys.of[i]), []).append(i)
     return unifier.unite_groups(
-        users for (_, slot, _), users in groups.items() if len({unifier.args[i][slot] for i in users}) == len(users)
+        users
+        for (_, slot, _), users in groups.items()
+        if len(users) >= SEVERAL and len({unifier.args[i][slot] for i in users}) == len(users)
     )
 
 
