@@ -82,6 +82,7 @@ def unroll(
     parameters: Mapping[str, Node] | None = None,
     initial: str | Mapping[str, str | Node] = "zeros",
     mask: bool | Steps = False,
+    forced: Mapping[str, Steps] | None = None,
     scope: str = "",
     sizes: Mapping[str, int] | None = None,
     **named_sizes: int,
@@ -96,6 +97,8 @@ def unroll(
                 or a dict from state to one of these or to a node
     mask        variable lengths: True feeds "mask" (boolean, per step); where it is false the state is
                 kept, so after its end a sequence repeats its last state
+    forced      nodes by step that the next step reads in place of a state, such as targets: teacher
+                forcing, which leaves no path between steps through that state
     scope       prefix for names, needed when several nets share one tape
     sizes       the cell's sizes, as a dict or by name; those that given nodes determine may be left out
 
@@ -108,7 +111,7 @@ def unroll(
     count = as_size(steps, "number of steps")
     if count == 0:
         raise UsageError("a net is unrolled over at least one step", fix="steps=1 or more")
-    given = Given(cell, inputs or {}, contexts or {}, parameters or {}, initial, mask)
+    given = Given(cell, inputs or {}, contexts or {}, parameters or {}, initial, mask, forced or {})
     given.check(count)
     tape = graph if graph is not None else given.graph()
     tape = Graph() if tape is None else tape
@@ -121,7 +124,7 @@ def unroll(
             net.series[state] = Steps(state, [(0, _initial_state(net, given, state, shapes[state]))])
         for t in range(1, count + 1):
             with tape.at(step=t):
-                _trace_step(net, t, shapes)
+                _trace_step(net, given, t, shapes)
     return net
 
 
@@ -161,14 +164,14 @@ def _initial_state(net: Unrolled, given: Given, state: str, shape: Shape) -> Nod
         return net.graph.input(name, shape) if how == "fed" else net.graph.constant(state, zeros=shape)
 
 
-def _trace_step(net: Unrolled, t: int, shapes: Mapping[str, Shape]) -> None:
+def _trace_step(net: Unrolled, given: Given, t: int, shapes: Mapping[str, Shape]) -> None:
     """The cell's equations at step t; its labelled values become series of the net."""
     cell, graph = net.cell, net.graph
     made: dict[str, Node] = {}
     graph.new_state = {state: _state_maker(net, t, state, shapes[state], made) for state in cell.states}
     start = len(graph)
     try:
-        previous = {state: net.series[state][t - 1] for state in cell.states}
+        previous = {state: _read_state(net, given, state, t) for state in cell.states}
         inputs = {name: net.series[name][t] for name in cell.inputs}
         returned = cell(**{n: (inputs | previous | net.contexts | net.parameters)[n] for n in cell.roles})
         for state, node in zip(cell.states, returned, strict=True):
@@ -178,6 +181,12 @@ def _trace_step(net: Unrolled, t: int, shapes: Mapping[str, Shape]) -> None:
     for node in graph.nodes[start:]:
         if node.label and node.step == t and not node.op.leaf and node.label not in cell.states:
             net.series.setdefault(node.label, Steps(node.label))[t] = node
+
+
+def _read_state(net: Unrolled, given: Given, state: str, t: int) -> Node:
+    """What step t reads as the state: the one before it, or what is forced upon it."""
+    forced = t > 1 and state in given.forced
+    return given.forced[state][t - 1] if forced else net.series[state][t - 1]
 
 
 def _state_maker(net: Unrolled, t: int, state: str, shape: Shape, made: dict[str, Node]) -> Any:
