@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import sympy
-from graph.samples import BATCH, NETS, SIZE, STEPS, every_row, random_feeds, trained
+from graph.samples import BATCH, SIZE, STEPS, each_net, every_row, random_feeds, trained
 from helpers.cases import cases, draw, rows
 
 import tinygraph as tg
@@ -59,7 +59,7 @@ def test_sizes_of_the_batch(net, batch):
     np.testing.assert_allclose(total, states.sum(axis=0), rtol=1e-14, atol=1e-15)
 
 
-@pytest.mark.parametrize(("name", "how"), NETS)
+@each_net("name", "how")
 def test_a_batch_is_its_examples(name, how):
     """The outputs of a cell in a batch are those of its examples one by one."""
     sample = trained(name, how)
@@ -193,7 +193,7 @@ def test_each_kind_has_its_dtype(name, dtype):
         assert found.dtype == wanted, case
 
 
-@pytest.mark.parametrize(("name", "how"), NETS)
+@each_net("name", "how")
 def test_float32_is_near_float64(name, how):
     sample = trained(name, how)
     exact = leaves(tg.evaluate(sample.roots, sample.feeds))
