@@ -442,7 +442,7 @@ ERRORS: dict[str, tuple[list[str], str]] = {
     "a start outside the vocabulary": (["sample", "model", "--start", "X!"], "vocabulary has no '!', 'X'"),
     "a stop outside the vocabulary": (["sample", "model", "--stop", "X"], "vocabulary has no 'X'"),
     "two symbols to stop at": (["sample", "model", "--stop", "th"], "2 symbols"),
-    "a wrong cell to draw": (["draw", "gur"], "'gur'; did you mean 'gru'"),
+    "a wrong cell to draw": (["draw", "gruu"], "'gruu'; did you mean 'gru'"),
     "no cell to draw": (["draw"], "CELL"),
     "a picture of no steps": (["draw", "gru", "--steps", "0"], "one step"),
     "a picture of negative steps": (["draw", "gru", "--steps", "-3"], "step"),

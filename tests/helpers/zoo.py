@@ -18,11 +18,11 @@ from tinygraph.models.language import has_own_width, reads_symbols
 FEW = ("elman", "elman_step", "lstm", "gru", "leaky", "nas", "highway", "captioner_first", "rntn")
 
 STACKABLE = [name for name, cell in CELLS.items() if cell.inputs]  # others have nothing to read a layer below with
-LANGUAGE = [name for name, cell in CELLS.items() if reads_symbols(cell) and has_own_width(cell)]
-DRIVEN = [name for name, cell in CELLS.items() if set(cell.inputs) == {"x"} and not cell.contexts]  # by one sequence
 FLAT = {"elman_step"}  # with a derivative of zero everywhere
+LANGUAGE = [n for n, cell in CELLS.items() if reads_symbols(cell) and has_own_width(cell) and n not in FLAT]
 KINKED = {"elman_relu", "elman_step", "irnn", "nas"}  # not smooth: SymPy has no derivative
 SELECTING = {"elman_fused", "recursive", "rntn"}  # whose words select entries by number
+RECTANGULAR = {*SELECTING, "jordan"}  # whose words hold matrices that are not square, so that no other order fits
 
 
 def few(names: Iterable[str] = CELLS) -> list[Any]:

@@ -84,7 +84,8 @@ def test_a_batch_equals_its_single_examples(cell, steps, layers, initial, seeds)
         singles = [tg.evaluate(outputs, net.example(feeds, b)) for b in range(3)]
         assert_close(loss, np.stack([single[0] for single in singles]), SINGLE)
         for k, state in enumerate(final):
-            assert_close(state, np.stack([single[1][k] for single in singles]), SINGLE)
+            stacked = np.stack([single[1][k] for single in singles])
+            assert_close(np.broadcast_to(state, stacked.shape), stacked, SINGLE)
         assert_same_gradients(net, stacked_in_time(gradients), [stacked_in_time(single[2]) for single in singles])
 
 
