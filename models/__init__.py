@@ -1,14 +1,17 @@
-"""Cells, what is built of them, and what trains them."""
+"""Cells, what is built of them, and what trains them.
+
+Every cell of the table `CELLS` is an attribute of this package too: `models.lstm`.
+"""
 
 from __future__ import annotations
 
+from tinygraph.cells import Cell
+from tinygraph.errors import nearest
 from tinygraph.initialisers import INITIALISERS
 
+from . import conversions
 from .batches import Streams, contiguous_batches, grouped_by_length, pad, split
 from .cells import CELLS
-from .cells.gated import gru, gru_reset_after
-from .cells.memory import lstm
-from .cells.simple import elman
 from .checkpoint import load_checkpoint, save_checkpoint
 from .clip import CLIPPING, clip_by_global_norm, clip_by_norm, clip_by_value, global_norm
 from .clip_study import Clipped, ClippingEffects, clipping_effects
@@ -60,15 +63,12 @@ __all__ = [
     "clipping_effects",
     "contiguous_batches",
     "cross_entropies",
-    "elman",
+    "conversions",
     "find_cell",
     "global_norm",
     "grouped_by_length",
-    "gru",
-    "gru_reset_after",
     "keep",
     "load_checkpoint",
-    "lstm",
     "make_optimiser",
     "mean_over_time",
     "mean_square",
@@ -86,3 +86,13 @@ __all__ = [
     "standard_library_text",
     "train",
 ]
+
+
+def __getattr__(name: str) -> Cell:
+    if name in CELLS:
+        return CELLS[name]
+    raise AttributeError(f"module 'tinygraph.models' has no attribute {name!r}; {nearest(name, [*__all__, *CELLS])}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *CELLS])
