@@ -15,6 +15,7 @@ from .cells import CELLS
 from .checkpoint import load_checkpoint, save_checkpoint
 from .clip import CLIPPING, clip_by_global_norm, clip_by_norm, clip_by_value, global_norm
 from .clip_study import Clipped, ClippingEffects, clipping_effects
+from .directions import Bidirectional, bidirectional
 from .heads import cross_entropies, mean_over_time, mean_square, readout, softmax_cross_entropy
 from .language import LanguageModel, find_cell
 from .online import Online
@@ -28,6 +29,7 @@ from .settings import TRUNCATIONS, Report, Settings
 from .stacking import Stack, stack
 from .text import Vocabulary, read_texts, standard_library_text
 from .training import Run, resume_run, train
+from .trees import Composed, compose
 from .window import Window
 
 __all__ = [
@@ -41,8 +43,10 @@ __all__ = [
     "TRUNCATIONS",
     "Adagrad",
     "Adam",
+    "Bidirectional",
     "Clipped",
     "ClippingEffects",
+    "Composed",
     "LanguageModel",
     "Momentum",
     "Online",
@@ -56,14 +60,16 @@ __all__ = [
     "Streams",
     "Vocabulary",
     "Window",
+    "bidirectional",
     "choose",
     "clip_by_global_norm",
     "clip_by_norm",
     "clip_by_value",
     "clipping_effects",
+    "compose",
     "contiguous_batches",
-    "cross_entropies",
     "conversions",
+    "cross_entropies",
     "find_cell",
     "global_norm",
     "grouped_by_length",
