@@ -9,7 +9,7 @@ from tinygraph.cells import Cell
 from tinygraph.errors import nearest
 from tinygraph.initialisers import INITIALISERS
 
-from . import conversions
+from . import conversions, hand_set
 from .batches import Streams, contiguous_batches, grouped_by_length, pad, split
 from .cells import CELLS
 from .checkpoint import load_checkpoint, save_checkpoint
@@ -73,6 +73,7 @@ __all__ = [
     "find_cell",
     "global_norm",
     "grouped_by_length",
+    "hand_set",
     "keep",
     "load_checkpoint",
     "make_optimiser",

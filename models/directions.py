@@ -99,7 +99,7 @@ def bidirectional(
     forward, backward = made
     output = Steps(cell.output)
     for t in range(1, forward.steps + 1):
-        with forward.graph.at(step=t, scope=scope):
+        with forward.graph.at(step=t, scope=f"{front}both"):
             both = concatenate([forward.output[t], backward.output[t]])
             output[t] = forward.graph.relabel(both, cell.output)
     return Bidirectional(forward, backward, output)

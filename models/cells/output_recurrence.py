@@ -9,6 +9,7 @@ def jordan(
     x: Input["I"], o: State["O"],
     W: Param["H I"], R: Param["H O"], b: Param["H"],
     V: Param["O H"], c: Param["O"],
+    *, activation=tanh, output_activation=lambda a: a,
 ):  # fmt: skip
     """Output recurrence: the hidden layer reads the last output, and not itself.
 
@@ -18,5 +19,5 @@ def jordan(
     References: Jordan 1986, Serial order: a parallel distributed processing approach,
     doi:10.1016/S0166-4115(97)80111-2.
     """
-    h = let("h", tanh(W @ x + R @ o + b))
-    return V @ h + c
+    h = let("h", activation(W @ x + R @ o + b))
+    return output_activation(V @ h + c)

@@ -9,7 +9,7 @@ from helpers.compare import assert_close, central
 from helpers.zoo import STACKABLE, few, sizes_of
 
 import tinygraph as tg
-from tinygraph import models
+from tinygraph import models, viz
 from tinygraph.errors import UnknownNameError, UsageError
 
 STEPS, BATCH = 5, 3
@@ -101,6 +101,12 @@ def test_the_first_output_sees_the_last_input():
     assert np.all(np.any(seen[:, 3:] != 0, axis=(1, 2)))
     assert not np.any(seen[:, :3])
     assert not np.any(tg.evaluate(tg.jacobian(one.output[1], one.x[STEPS]), random_feeds(one.graph)))
+
+
+def test_it_is_drawn_whole():
+    """Both directions and what joins them, each step once."""
+    net = models.bidirectional(models.gru, 3, I=2, H=3)
+    assert viz.draw(net).nodes == viz.draw([net.output, net.forward.final, net.backward.final]).nodes
 
 
 def test_layers_and_shared_parameters():
