@@ -11,7 +11,7 @@ from tinygraph.initialisers import INITIALISERS
 
 from . import conversions, hand_set
 from .batches import Streams, contiguous_batches, grouped_by_length, pad, split
-from .cells import CELLS
+from .cells import CELLS, GREFF
 from .checkpoint import load_checkpoint, save_checkpoint
 from .clip import CLIPPING, clip_by_global_norm, clip_by_norm, clip_by_value, global_norm
 from .clip_study import Clipped, ClippingEffects, clipping_effects
@@ -36,6 +36,7 @@ __all__ = [
     "CELLS",
     "CHECKPOINT",
     "CLIPPING",
+    "GREFF",
     "INITIALISERS",
     "OPTIMISERS",
     "SCHEDULES",

@@ -211,3 +211,18 @@ DAMAGED: dict[str, Any] = {
 def test_a_damaged_description_is_refused(data):
     with pytest.raises(TinygraphError):
         LanguageModel.from_description(data)
+
+
+@pytest.mark.parametrize("cell", ["highway", "captioner", "captioner_first"])
+def test_a_cell_that_needs_more_than_symbols_is_refused(cell):
+    with pytest.raises(UsageError, match=f"cell {cell} needs more than a sequence of symbols"):
+        LanguageModel(VOCABULARY, cell)
+
+
+@pytest.mark.parametrize("cell", ["mut1", "mut2", "recursive"])
+def test_inputs_of_the_size_of_the_state_are_embedded(cell):
+    """Symbols of such a cell need as many columns as there are units."""
+    with pytest.raises(UsageError, match=r"(?s)the size of its state, 3.*an embedding of 3 columns"):
+        unfolded(cell)
+    net = unfolded(cell, 2, 3)
+    assert np.isfinite(tg.evaluate(net.loss, feeds_of(net, 0)))

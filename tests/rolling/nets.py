@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+from helpers.zoo import FEW
 
 import tinygraph as tg
 from tinygraph import models
@@ -333,7 +334,7 @@ def truncated(steps: int) -> list[Any]:
     return [cut.losses, cut.gradients]
 
 
-CELLS = {f"{name} {how}": cell(name, **options) for name in models.CELLS for how, options in {
+CELLS = {f"{name} {how}": cell(name, **options) for name in FEW for how, options in {
     "plain": {}, "learned": {"initial": "learned"}, "masked": {"mask": True}, "fed": {"initial": "fed"},
 }.items()}  # fmt: skip
 ODD: dict[str, Callable[[int], list[Any]]] = {

@@ -11,7 +11,7 @@ from helpers.compare import assert_close
 
 import tinygraph as tg
 from tinygraph import Child, Input, Param, State, cell, models
-from tinygraph.errors import CellError, ShapeError, UnknownNameError
+from tinygraph.errors import CellError, ShapeError, UnknownNameError, UsageError
 from tinygraph.flow.paths import count_paths
 from tinygraph.graph import cone
 from tinygraph.models.cells.ablations import GREFF
@@ -264,3 +264,21 @@ def test_a_readout_does_not_take_the_parameters_of_the_cell():
     net = tg.unroll(models.jordan, 2, I=2, H=2, O=2)
     models.readout(net, 2)
     assert {"V", "c", "readout/V", "readout/c"} <= set(net.graph.parameters)
+
+
+# Cells that do not go everywhere
+def test_highway_layers_with_parameters_of_their_own():
+    """Each layer is a step from the state of the one below; a gate that is shut passes everything on."""
+    graph = tg.Graph()
+    h = graph.input("x", (3,))
+    for layer in range(1, 51):
+        h = tg.unroll(models.highway, 1, graph=graph, initial={"h": h}, scope=f"layer{layer}").h[1]
+    assert len(graph.parameters) == 50 * 4
+    feeds = random_feeds(graph) | {f"layer{k}/b_t": np.full(3, -1e3) for k in range(1, 51)}
+    np.testing.assert_array_equal(tg.evaluate(h, feeds), feeds["x"])
+    assert np.any(tg.evaluate(h, random_feeds(graph)) != feeds["x"])
+
+
+def test_a_cell_without_an_input_is_not_stacked():
+    with pytest.raises(UsageError, match="cell highway has no input"):
+        models.stack(models.highway, 2, layers=2, H=3)
