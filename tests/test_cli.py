@@ -459,7 +459,7 @@ ERRORS: dict[str, tuple[list[str], str]] = {
     "a chart in no folder": (["flow", "gru", "-T", "2", "-o", "none/flow.svg"], "none/flow.svg"),
     "a card of another sort": (["card", "elman", "-o", "elman.pdf"], "elman.pdf.*md or .html"),
     "a card in no folder": (["card", "elman", "-o", "none/elman.md"], "no such folder"),
-    "a card of no cell": (["card", "gur"], "'gur'; did you mean 'gru'"),
+    "a card of no cell": (["card", "gruu"], "'gruu'; did you mean 'gru'"),
     "a demo in a file": (["demo", "--out", "first.txt"], "first.txt"),
     "a demo of no updates": (["demo", "--updates", "0"], "--updates"),
     "an unknown command": (["trian"], "'trian'.*train"),
