@@ -14,6 +14,8 @@ from .memory import lstm, lstm_coupled, lstm_peephole_full
 from .output_recurrence import jordan
 from .simple import elman, elman_fused, elman_linear, elman_relu, elman_sigmoid, elman_step, irnn, leaky, linear
 
+__all__ = ["CELLS", "GREFF"]
+
 CELLS: dict[str, Cell] = {
     made.name: made
     for made in (
