@@ -1,17 +1,21 @@
-"""Cells, what is built of them, and what trains them."""
+"""Cells, what is built of them, and what trains them.
+
+Every cell of the table `CELLS` is an attribute of this package too: `models.lstm`.
+"""
 
 from __future__ import annotations
 
+from tinygraph.cells import Cell
+from tinygraph.errors import nearest
 from tinygraph.initialisers import INITIALISERS
 
+from . import conversions, hand_set
 from .batches import Streams, contiguous_batches, grouped_by_length, pad, split
-from .cells import CELLS
-from .cells.gated import gru, gru_reset_after
-from .cells.memory import lstm
-from .cells.simple import elman
+from .cells import CELLS, GREFF
 from .checkpoint import load_checkpoint, save_checkpoint
 from .clip import CLIPPING, clip_by_global_norm, clip_by_norm, clip_by_value, global_norm
 from .clip_study import Clipped, ClippingEffects, clipping_effects
+from .directions import Bidirectional, bidirectional
 from .heads import cross_entropies, mean_over_time, mean_square, readout, softmax_cross_entropy
 from .language import LanguageModel, find_cell
 from .online import Online
@@ -25,12 +29,14 @@ from .settings import TRUNCATIONS, Report, Settings
 from .stacking import Stack, stack
 from .text import Vocabulary, read_texts, standard_library_text
 from .training import Run, resume_run, train
+from .trees import Composed, compose
 from .window import Window
 
 __all__ = [
     "CELLS",
     "CHECKPOINT",
     "CLIPPING",
+    "GREFF",
     "INITIALISERS",
     "OPTIMISERS",
     "SCHEDULES",
@@ -38,8 +44,10 @@ __all__ = [
     "TRUNCATIONS",
     "Adagrad",
     "Adam",
+    "Bidirectional",
     "Clipped",
     "ClippingEffects",
+    "Composed",
     "LanguageModel",
     "Momentum",
     "Online",
@@ -53,22 +61,22 @@ __all__ = [
     "Streams",
     "Vocabulary",
     "Window",
+    "bidirectional",
     "choose",
     "clip_by_global_norm",
     "clip_by_norm",
     "clip_by_value",
     "clipping_effects",
+    "compose",
     "contiguous_batches",
+    "conversions",
     "cross_entropies",
-    "elman",
     "find_cell",
     "global_norm",
     "grouped_by_length",
-    "gru",
-    "gru_reset_after",
+    "hand_set",
     "keep",
     "load_checkpoint",
-    "lstm",
     "make_optimiser",
     "mean_over_time",
     "mean_square",
@@ -86,3 +94,13 @@ __all__ = [
     "standard_library_text",
     "train",
 ]
+
+
+def __getattr__(name: str) -> Cell:
+    if name in CELLS:
+        return CELLS[name]
+    raise AttributeError(f"module 'tinygraph.models' has no attribute {name!r}; {nearest(name, [*__all__, *CELLS])}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *CELLS])

@@ -15,7 +15,10 @@ from tinygraph.ops.reduce import mean
 from tinygraph.shapes import Shape, as_size
 from tinygraph.unrolling import Unrolled
 
+from .directions import Bidirectional
 from .stacking import Stack
+
+Net = Unrolled | Stack | Bidirectional
 
 ACTIVATIONS: dict[str, Callable[[Node], Node]] = {
     "linear": lambda node: node,
@@ -25,15 +28,16 @@ ACTIVATIONS: dict[str, Callable[[Node], Node]] = {
 }
 
 
-def readout(net: Unrolled | Stack, size: int, *, activation: str = "linear", name: str = "o") -> Steps:
+def readout(net: Net, size: int, *, activation: str = "linear", name: str = "o") -> Steps:
     """o_t = V h_t + c of the net's output at each step, with an activation if one is named.
 
-    Adds the parameters V (size, H) and c (size,) to the net, or uses those it has. For a softmax
-    cross-entropy leave it linear: the loss takes scores. Raises `UnknownNameError`, `ShapeError`.
+    Adds the parameters V (size, H) and c (size,) to the net, or uses those it has; where the cell has a V or c
+    of its own they are `readout/V` and `readout/c`. For a softmax cross-entropy leave it linear: the loss
+    takes scores. Raises `UnknownNameError`, `ShapeError`.
     """
     if activation not in ACTIVATIONS:
         raise UnknownNameError(f"no activation {activation!r}", fix=nearest(activation, ACTIVATIONS))
-    expect(net, (Unrolled, Stack), "a readout stands on a net", "tg.unroll(...) or models.stack(...)")
+    expect(net, (Unrolled, Stack, Bidirectional), "a readout stands on a net", "tg.unroll(...) or models.stack(...)")
     outputs = net.output
     V = _parameter(net, "V", (as_size(size), *outputs.last.shape))
     c = _parameter(net, "c", (as_size(size),))
@@ -112,8 +116,9 @@ def _each_step(
     return losses
 
 
-def _parameter(net: Unrolled | Stack, name: str, shape: tuple[int, ...]) -> Node:
-    """The net's parameter of that name, made if it has none."""
+def _parameter(net: Net, name: str, shape: tuple[int, ...]) -> Node:
+    """The net's parameter of that name, made if it has none; a cell's own stays the cell's."""
+    name = f"readout/{name}" if isinstance(net, Unrolled) and name in net.cell.parameters else name
     if name not in net.parameters:
         net.parameters[name] = net.graph.parameter(name, shape)
     node = net.parameters[name]

@@ -34,6 +34,17 @@ def find_cell(name: str) -> Cell:
     return CELLS[name]
 
 
+def reads_symbols(cell: Cell) -> bool:
+    """Whether a sequence of symbols is all that the cell needs: one input, and no context."""
+    return len(cell.inputs) == 1 and not cell.contexts
+
+
+def has_own_width(cell: Cell) -> bool:
+    """Whether the size of the input is not that of a state too."""
+    (role,) = cell.inputs.values()
+    return not any(set(role.dims.names) & set(state.dims.names) for state in cell.states.values())
+
+
 @dataclass(frozen=True)
 class LanguageModel:
     """Scores for the next symbol from those before it.
@@ -48,13 +59,18 @@ class LanguageModel:
     embedding: int = 0
 
     def __post_init__(self) -> None:
-        find_cell(self.cell)
+        cell = find_cell(self.cell)
+        if not reads_symbols(cell):
+            raise UsageError(f"cell {cell.name} needs more than a sequence of symbols", fix="take one such as lstm")
         for name, least in (("hidden", 1), ("layers", 1), ("embedding", 0)):
             value = getattr(self, name)
             if not isinstance(value, int) or value < least:
                 raise UsageError(f"{name} is a whole number of {least} or more, not {value!r:.60}")
         if len(self.vocabulary) < 2:
             raise UsageError("a text with a single symbol has nothing to predict", fix="give a text with at least two")
+        if not has_own_width(cell) and self.embedding != self.hidden:
+            what = f"cell {cell.name} takes inputs of the size of its state, {self.hidden}"
+            raise UsageError(what, fix=f"an embedding of {self.hidden} columns")
 
     def unroll(self, steps: int, *, new: int | None = None, mask: bool = False) -> Unfolded:
         """The model over `steps` steps, on a tape of its own; for `new` and `mask` see `Unfolded`."""
@@ -93,15 +109,17 @@ class Unfolded:
         self.new = steps if new is None else new
         self.graph = graph
         self.symbols = graph.sequence("x", steps, (), kind="integer")
+        cell = find_cell(model.cell)
+        ((name, role),) = cell.inputs.items()
         self.net: Stack = stack(
-            find_cell(model.cell),
+            cell,
             steps,
             layers=model.layers,
             graph=graph,
-            inputs={next(iter(find_cell(model.cell).inputs)): self._vectors(size)},
+            inputs={name: self._vectors(size)},
             initial="fed",
             mask=mask,
-            H=model.hidden,
+            sizes={size: model.hidden for size in cell.sizes if size not in role.dims.names},
         )
         self.scores = readout(self.net, size)
 

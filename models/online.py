@@ -19,7 +19,7 @@ State = dict[str, np.ndarray[Any, Any]]
 
 
 class Online:
-    """A net of one step with values for its parameters.
+    """A net of one step with values for its parameters, and for its contexts if it has any.
 
     >>> model = Online(net, values)
     >>> y, state = model.step(x)          # from the zero state
@@ -38,12 +38,14 @@ class Online:
         self.net = _one_step(net)
         self.output = (head(self.net) if head else self.net.output)[1]
         self.layers = self.net.layers
-        missing = [name for name in self.net.graph.parameters if name not in values]
+        contexts = [_scoped(layer, name) for layer in self.layers for name in layer.contexts]
+        wanted = [*self.net.graph.parameters, *contexts]
+        missing = [name for name in wanted if name not in values]
         if missing:
             raise FeedError(
                 f"no value is given for {', '.join(missing[:6])}", fix="net.initial(seed=0), or trained values"
             )
-        self.values = {name: values[name] for name in self.net.graph.parameters}
+        self.values = {name: values[name] for name in wanted}
 
     def zero_state(self, batch: int | None = None) -> State:
         """The state of zeros, by name such as `h` or `layer1/c`."""

@@ -78,13 +78,15 @@ def stack(
         raise UsageError("a stack needs at least one layer")
     for cell in cells:
         expect(cell, Cell, f"a stack is made of cells, {cells!r:.40} has", "take a cell such as models.CELLS['lstm']")
+        if not cell.inputs:
+            raise UsageError(f"cell {cell.name} has no input that could read the layer below", fix="unroll it alone")
     for name in parameters or {}:
         if not name.startswith(tuple(f"layer{number}/" for number in range(1, len(cells) + 1))):
             raise UnknownNameError(f"no layer has a parameter {name!r}", fix="full names are wanted, such as layer1/W")
     all_sizes = {**(sizes or {}), **named_sizes}
     for name in all_sizes:
-        if not any(name in cell.sizes for cell in cells):
-            known = {size for cell in cells for size in cell.sizes}
+        if not any(name in _sizes(cell) for cell in cells):
+            known = {size for cell in cells for size in _sizes(cell)}
             raise UnknownNameError(f"no layer has a size {name!r}", fix=nearest(name, known))
     tape = graph if graph is not None else _tape(inputs, parameters)
     if mask is True:
@@ -95,7 +97,7 @@ def stack(
         own = {n.removeprefix(f"{scope}/"): p for n, p in (parameters or {}).items() if n.startswith(f"{scope}/")}
         feed = {next(iter(cell.inputs)): made[-1].output} if made else inputs
         determined = _determined(cell, feed)
-        own_sizes = {name: size for name, size in all_sizes.items() if name in cell.sizes and name not in determined}
+        own_sizes = {name: size for name, size in all_sizes.items() if name in _sizes(cell) and name not in determined}
         made.append(
             unroll(
                 cell,
@@ -112,9 +114,15 @@ def stack(
     return Stack(made)
 
 
+def _sizes(cell: Cell) -> list[str]:
+    """The sizes that a caller may give."""
+    return [*cell.sizes, *cell.equal_sizes]
+
+
 def _determined(cell: Cell, inputs: Mapping[str, Steps] | None) -> set[str]:
     """The sizes of `cell` that given inputs determine."""
-    return {name for given in inputs or {} if given in cell.inputs for name in cell.inputs[given].dims.names}
+    dims = [cell.inputs[given].dims for given in inputs or {} if given in cell.inputs]
+    return {name for one in dims for name in (*one.names, *one.equal)}
 
 
 def _tape(inputs: Mapping[str, Steps] | None, parameters: Mapping[str, Node] | None) -> Graph:

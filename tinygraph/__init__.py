@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from . import errors
-from .cells import Cell, Context, Input, Param, State, cell, let
+from .cells import Cell, Child, Context, Input, Param, State, cell, let
 from .differentiate import grad, hvp, jacobian, jvp, vjp
 from .execute.interpreter import evaluate
 from .graph import Graph, Node, Op, Steps
@@ -51,6 +51,7 @@ __all__ = [
     "Backpropagation",
     "Bias",
     "Cell",
+    "Child",
     "Context",
     "Contributions",
     "Cost",

@@ -5,20 +5,24 @@ new states are returned in the order of the signature, and the first is the outp
 otherwise. Everything else is derived from this text.
 
     @cell
-    def elman(x: Input["I"], h: State["H"], W: Param["H I"], U: Param["H H"], b: Param["H"]):
-        return tanh(W @ x + U @ h + b)
+    def elman(x: Input["I"], h: State["H"], W: Param["H I"], U: Param["H H"], b: Param["H"], *, activation=tanh):
+        return activation(W @ x + U @ h + b)
+
+What stands behind the star is an option with its default, and `elman.variant` is a cell with another choice.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import Annotated, Any, get_args, get_origin, overload
 
 from .dims import Dims, parse_dims
-from .errors import CellError, UsageError, expect
+from .errors import CellError, ShapeError, UnknownNameError, UsageError, expect, nearest
 from .graph.node import Kind, Node
+from .graph.tape import Graph, cone
 from .initialisers import check_initialiser
 from .shapes import Shape
 
@@ -62,6 +66,15 @@ class State(Role):
     """Carried from one step to the next."""
 
 
+class Child(Role):
+    """The state of a child at a node of a tree; the cell gives the state of the parent.
+
+    Over time the first child is the state and the others are inputs: the tree that leans to the left.
+    """
+
+    kind: Kind = "real"
+
+
 class Param(Role):
     """Trained, and shared by all steps; the option names its initialiser, such as `Param["H", "ones"]`."""
 
@@ -83,19 +96,21 @@ class Cell:
     function: Callable[..., Any]
     roles: Mapping[str, Role]
     output: str
+    doc: str
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def __call__(self, *nodes: Node, **named: Node) -> tuple[Node, ...]:
         """One step: nodes by position or name, in the order of the signature; the new states."""
+        order = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in self.roles]
         try:
-            bound = inspect.signature(self.function).bind(*nodes, **named)
+            given = inspect.Signature(order).bind(*nodes, **named).arguments
         except TypeError as error:
             raise UsageError(f"cell {self.name}: {error}", fix=f"its arguments are {', '.join(self.roles)}") from None
-        for argument, node in bound.arguments.items():
+        for argument, node in given.items():
             expect(
                 node, Node, f"cell {self.name} takes nodes; {argument!r} is to be one", "make it with graph.constant"
             )
-        result = self.function(*bound.args, **bound.kwargs)
-        returned = result if isinstance(result, tuple) else (result,)
+        returned = self._equations(given)
         if len(returned) != len(self.states) or not all(isinstance(node, Node) for node in returned):
             raise CellError(
                 f"cell {self.name} returned {len(returned)} values for the states {', '.join(self.states)}",
@@ -103,21 +118,56 @@ class Cell:
             )
         return returned
 
+    def _equations(self, given: Mapping[str, Node]) -> tuple[Node, ...]:
+        """What the equations return; parameters that a variant leaves out are None."""
+        graph = next(iter(given.values())).graph
+        options = {name: _named_constant(graph, name, value) for name, value in self.options.items()}
+        arguments = [name for name in inspect.signature(self.function).parameters if name not in options]
+        result = self.function(*(given.get(name) for name in arguments), **options)
+        return result if isinstance(result, tuple) else (result,)
+
+    def variant(self, name: str, summary: str, **options: Any) -> Cell:
+        """The same equations with other options: `elman.variant("elman_relu", "...", activation=relu)`.
+
+        Parameters that the equations then do not use are left out; the references stay.
+        Raises `UnknownNameError` for an option that the cell does not have.
+        """
+        for option in options:
+            if option not in self.options:
+                raise UnknownNameError(f"cell {self.name} has no option {option!r}", fix=nearest(option, self.options))
+        doc = f"{summary}\n\nReferences: {self.reference}" if self.reference else summary
+        made = replace(self, name=name, doc=doc, options={**self.options, **options})
+        used = made._used()
+        return replace(made, roles={n: r for n, r in self.roles.items() if n in used or not isinstance(r, Param)})
+
+    def _used(self) -> set[str]:
+        """The names of the arguments on which the new states depend."""
+        graph, shapes = Graph(), self.shapes(dict.fromkeys(self.sizes, 2))
+        kinds = {name: role.kind for name, role in self.inputs.items()}
+        given = {name: graph.input(name, shapes[name], kind=kinds.get(name, "real")) for name in self.roles}
+        return {node.name for node in cone(self(**given)) if node.op.leaf}
+
     def of_role(self, role: type[Role]) -> dict[str, Any]:
         """The arguments of one role, in the order of the signature."""
         return {name: r for name, r in self.roles.items() if isinstance(r, role)}
 
     @property
-    def inputs(self) -> dict[str, Input]:
-        return self.of_role(Input)
+    def children(self) -> dict[str, Child]:
+        return self.of_role(Child)
+
+    @property
+    def inputs(self) -> dict[str, Input | Child]:
+        """What is given anew at each step: the inputs, and the children but for the first."""
+        return {**self.of_role(Input), **dict(list(self.children.items())[1:])}
 
     @property
     def contexts(self) -> dict[str, Context]:
         return self.of_role(Context)
 
     @property
-    def states(self) -> dict[str, State]:
-        return self.of_role(State)
+    def states(self) -> dict[str, State | Child]:
+        """What is carried from step to step: the states, and the first child."""
+        return {**self.of_role(State), **dict(list(self.children.items())[:1])}
 
     @property
     def parameters(self) -> dict[str, Param]:
@@ -129,14 +179,30 @@ class Cell:
         return list(dict.fromkeys(name for role in self.roles.values() for name in role.dims.names))
 
     @property
+    def equal_sizes(self) -> dict[str, str]:
+        """Sizes that must equal another one, as `Input["I=H"]` says: {"I": "H"}."""
+        return {name: size for role in self.roles.values() for name, size in role.dims.equal.items()}
+
+    def own_sizes(self, given: Mapping[str, int]) -> dict[str, int]:
+        """The given sizes under the cell's own names. Raises `ShapeError` where two that must be equal differ."""
+        found = {name: size for name, size in given.items() if name not in self.equal_sizes}
+        for name, other in self.equal_sizes.items():
+            if name in given and found.setdefault(other, given[name]) != given[name]:
+                raise ShapeError(
+                    f"cell {self.name} needs {name} = {other}, not {name}={given[name]} and {other}={found[other]}",
+                    fix=f"bring the input to {found[other]} entries, such as by an embedding",
+                )
+        return found
+
+    @property
     def summary(self) -> str:
         """The first line of the docstring."""
-        return (inspect.getdoc(self.function) or "").split("\n")[0]
+        return self.doc.split("\n")[0]
 
     @property
     def reference(self) -> str:
         """What stands after `References:` in the docstring, on one line."""
-        _, _, after = (inspect.getdoc(self.function) or "").partition("References:")
+        _, _, after = self.doc.partition("References:")
         return " ".join(after.split())
 
     def shapes(self, sizes: Mapping[str, int]) -> dict[str, Shape]:
@@ -173,13 +239,21 @@ def _read(function: Callable[..., Any], name: str, output: str) -> Cell:
         signature = inspect.signature(function, eval_str=True)
     except (NameError, SyntaxError, TypeError) as error:
         raise CellError(f"cell {name}: an annotation cannot be read: {error}", fix='write x: Input["I"]') from None
-    roles = {argument.name: _role(name, argument) for argument in signature.parameters.values()}
-    result = Cell(name, function, roles, output)
+    arguments = signature.parameters.values()
+    options = {a.name: a.default for a in arguments if a.kind is a.KEYWORD_ONLY and a.default is not a.empty}
+    roles = {argument.name: _role(name, argument) for argument in arguments if argument.name not in options}
+    result = Cell(name, function, roles, output, inspect.getdoc(function) or "", options)
     if not result.states:
         raise CellError(f"cell {name} has no state", fix='declare one, such as h: State["H"]')
     if output and output not in result.states:
         raise CellError(f"cell {name}: the output {output!r} is none of its states {', '.join(result.states)}")
-    return Cell(name, function, roles, output or next(iter(result.states)))
+    return replace(result, output=output or next(iter(result.states)))
+
+
+def _named_constant(graph: Graph, name: str, value: Any) -> Any:
+    """An option that is a number as a constant of that name; any other as it is."""
+    number = isinstance(value, (int, float, Fraction)) and not isinstance(value, bool)
+    return graph.number(value, name=name) if number else value
 
 
 def _role(cell_name: str, argument: inspect.Parameter) -> Role:
@@ -192,7 +266,10 @@ def _role(cell_name: str, argument: inspect.Parameter) -> Role:
             fix=f'annotate it, such as {argument.name}: Input["I"], State["H"], Param["H I"] or Context["F"]',
         )
     if argument.kind not in (argument.POSITIONAL_ONLY, argument.POSITIONAL_OR_KEYWORD):
-        raise CellError(f"cell {cell_name}: argument {argument.name!r} is not a plain argument")
+        raise CellError(
+            f"cell {cell_name}: argument {argument.name!r} is not a plain argument",
+            fix="put it before the star; behind it stand options, each with a default",
+        )
     return role
 
 

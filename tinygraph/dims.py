@@ -1,4 +1,4 @@
-"""Symbolic sizes in the signature of a cell: `"H I"` is a shape, `"H 2*H+1"` too."""
+"""Symbolic sizes in the signature of a cell: `"H I"` is a shape, `"H 2*H+1"` too, and in `"I=H"` I must equal H."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ class Dim:
 
     text: str
     terms: tuple[tuple[int, str], ...]  # (factor, name); the empty name is the number 1
+    equal: str = ""  # another name for this size
 
     def size(self, sizes: Mapping[str, int]) -> int:
         return sum(factor * (sizes[name] if name else 1) for factor, name in self.terms)
@@ -39,6 +40,11 @@ class Dims:
     def names(self) -> tuple[str, ...]:
         """The named sizes, each once, in reading order."""
         return tuple(dict.fromkeys(name for dim in self.dims for _, name in dim.terms if name))
+
+    @property
+    def equal(self) -> dict[str, str]:
+        """Other names for sizes, as `"I=H"` gives one: {"I": "H"}."""
+        return {dim.equal: dim.name for dim in self.dims if dim.equal}
 
     def shape(self, sizes: Mapping[str, int]) -> Shape:
         return tuple(dim.size(sizes) for dim in self.dims)
@@ -64,6 +70,12 @@ def parse_dims(text: str) -> Dims:
 
 
 def _parse_dim(word: str) -> Dim:
+    equal, sign, size = word.rpartition("=")
+    if sign:
+        dim = _parse_dim(size)
+        if not dim.name or not equal.isidentifier():
+            raise CellError(f"{word!r} is not a size", fix="write I=H where the size I must equal the size H")
+        return Dim(word, dim.terms, equal)
     terms = []
     for part in word.split("+"):
         match = _TERM.fullmatch(part)

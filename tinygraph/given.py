@@ -27,14 +27,16 @@ class Given:
         parameters: Mapping[str, Node],
         initial: str | Mapping[str, str | Node],
         mask: bool | Steps,
+        forced: Mapping[str, Steps],
     ) -> None:
-        self.cell, self.inputs, self.contexts, self.mask = cell, inputs, contexts, mask
+        self.cell, self.inputs, self.contexts, self.mask, self.forced = cell, inputs, contexts, mask, forced
         for what, given, kind in (
             ("inputs", inputs, Mapping),
             ("contexts", contexts, Mapping),
             ("parameters", parameters, Mapping),
             ("initial", initial, (str, Mapping)),
             ("mask", mask, (bool, Mapping)),
+            ("forced", forced, Mapping),
         ):
             expect(given, kind, f"{what} of unroll: a dict is wanted", "see help(tinygraph.unroll)")
         for name, node in (*contexts.items(), *parameters.items()):
@@ -50,6 +52,7 @@ class Given:
             ("input", self.inputs, cell.inputs),
             ("context", self.contexts, cell.contexts),
             ("state", self.initial, cell.states),
+            ("state", self.forced, cell.states),
         ):
             for name in given:
                 if name not in known:
@@ -64,7 +67,7 @@ class Given:
                 raise UsageError(
                     f"the initial state {name!r} cannot be {value!r}", fix=f"{', '.join(INITIAL)}, or a node"
                 )
-        series = {**self.inputs, **({"mask": self.mask} if isinstance(self.mask, dict) else {})}
+        series = {**self.inputs, **self.forced, **({"mask": self.mask} if isinstance(self.mask, dict) else {})}
         for name, nodes in series.items():
             if not isinstance(nodes, dict) or any(t not in nodes for t in range(1, steps + 1)):
                 raise ShapeError(
@@ -82,6 +85,7 @@ class Given:
 
     def graph(self) -> Graph | None:
         series = [n for nodes in self.inputs.values() for n in nodes.values()]
+        series += [n for nodes in self.forced.values() for n in nodes.values()]
         masks = list(self.mask.values()) if isinstance(self.mask, dict) else []
         nodes = [*series, *masks, *self.contexts.values(), *self.parameters.values(), *self.initial.values()]
         nodes = [node for node in nodes if isinstance(node, Node)]
@@ -90,11 +94,11 @@ class Given:
     def sizes(self, given: Mapping[str, Any]) -> dict[str, int]:
         """All sizes of the cell: those given, and those that given nodes determine."""
         for name in given:
-            if name not in self.cell.sizes:
+            if name not in self.cell.sizes and name not in self.cell.equal_sizes:
                 fix = f"{nearest(name, self.cell.sizes)} (sizes of cell {self.cell.name})"
                 raise UnknownNameError(f"cell {self.cell.name} has no size {name!r}", fix=fix)
-        sizes = {name: as_size(size, f"size {name}") for name, size in given.items()}
-        nodes = {name: nodes[1] for name, nodes in self.inputs.items()} | dict(self.contexts)
+        sizes = self.cell.own_sizes({name: as_size(size, f"size {name}") for name, size in given.items()})
+        nodes = {name: nodes[1] for name, nodes in (*self.inputs.items(), *self.forced.items())} | dict(self.contexts)
         nodes |= {name: node for name, node in self.parameters.items() if name in self.cell.roles}
         nodes |= {name: node for name, node in self.initial.items() if isinstance(node, Node)}
         for name, node in nodes.items():

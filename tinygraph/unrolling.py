@@ -25,14 +25,18 @@ from .shapes import Shape, as_size
 class Unrolled:
     """A cell unrolled over time: `net.x[t]`, `net.h[t]`, gates such as `net.f[t]`, `net.graph`, `net.parameters`.
 
-    `output` has the cell's output for t = 1..T. `parameters` maps the cell's own names to nodes; readouts
-    add theirs. `mask`, where there is one, has the boolean node of each step.
+    `output` has the cell's output for t = 1..T, and `times` the steps in the order of reading. `parameters`
+    maps the cell's own names to nodes; readouts add theirs. `mask`, where there is one, has the boolean node
+    of each step.
     """
 
-    def __init__(self, cell: Cell, graph: Graph, steps: int, sizes: Mapping[str, int], scope: str) -> None:
+    def __init__(
+        self, cell: Cell, graph: Graph, steps: int, sizes: Mapping[str, int], scope: str, reverse: bool = False
+    ) -> None:
         self.cell = cell
         self.graph = graph
         self.steps = steps
+        self.times = range(steps, 0, -1) if reverse else range(1, steps + 1)
         self.sizes = dict(sizes)
         self.scope = scope
         self.parameters: dict[str, Node] = {}
@@ -48,7 +52,17 @@ class Unrolled:
     @property
     def output(self) -> Steps:
         """The cell's output at t = 1..T."""
-        return Steps(self.cell.output, ((t, n) for t, n in self.series[self.cell.output].items() if t > 0))
+        states = self.series[self.cell.output]
+        return Steps(self.cell.output, ((t, states[t]) for t in range(1, self.steps + 1)))
+
+    @property
+    def final(self) -> dict[str, Node]:
+        """Each state after all is read, by name."""
+        return {state: self.series[state][self.times[-1]] for state in self.cell.states}
+
+    def before(self, t: int) -> int:
+        """The step that is read before step t; before the first one stands the initial state."""
+        return t - self.times.step
 
     def initial(
         self, seed: int = 0, how: str | Mapping[str, str | Initialiser] | None = None
@@ -82,6 +96,8 @@ def unroll(
     parameters: Mapping[str, Node] | None = None,
     initial: str | Mapping[str, str | Node] = "zeros",
     mask: bool | Steps = False,
+    forced: Mapping[str, Steps] | None = None,
+    reverse: bool = False,
     scope: str = "",
     sizes: Mapping[str, int] | None = None,
     **named_sizes: int,
@@ -96,6 +112,9 @@ def unroll(
                 or a dict from state to one of these or to a node
     mask        variable lengths: True feeds "mask" (boolean, per step); where it is false the state is
                 kept, so after its end a sequence repeats its last state
+    forced      nodes by step that the next step reads in place of a state, such as targets: teacher
+                forcing, which leaves no path between steps through that state
+    reverse     read from T to 1: h[t] then follows h[t+1], and the initial state is h[T+1]
     scope       prefix for names, needed when several nets share one tape
     sizes       the cell's sizes, as a dict or by name; those that given nodes determine may be left out
 
@@ -105,23 +124,24 @@ def unroll(
         raise UsageError(f"unroll takes a cell, not {cell!r:.60}", fix="decorate its equations with @tinygraph.cell")
     expect(graph, (Graph, type(None)), "graph is a tape to build on", "tg.Graph()")
     expect(scope, str, "a scope is a string")
+    expect(reverse, bool, "reverse is true or false")
     count = as_size(steps, "number of steps")
     if count == 0:
         raise UsageError("a net is unrolled over at least one step", fix="steps=1 or more")
-    given = Given(cell, inputs or {}, contexts or {}, parameters or {}, initial, mask)
+    given = Given(cell, inputs or {}, contexts or {}, parameters or {}, initial, mask, forced or {})
     given.check(count)
     tape = graph if graph is not None else given.graph()
     tape = Graph() if tape is None else tape
     known = given.sizes({**(sizes or {}), **named_sizes})
-    net = Unrolled(cell, tape, count, known, scope)
-    shapes = cell.shapes(known)
+    net = Unrolled(cell, tape, count, known, scope, reverse)
+    shapes, start = cell.shapes(known), net.before(net.times[0])
     with tape.at(scope=scope):
         _make_leaves(net, given, shapes)
         for state in cell.states:
-            net.series[state] = Steps(state, [(0, _initial_state(net, given, state, shapes[state]))])
-        for t in range(1, count + 1):
+            net.series[state] = Steps(state, [(start, _initial_state(net, given, state, shapes[state]))])
+        for t in net.times:
             with tape.at(step=t):
-                _trace_step(net, t, shapes)
+                _trace_step(net, given, t, shapes)
     return net
 
 
@@ -142,16 +162,16 @@ def _make_leaves(net: Unrolled, given: Given, shapes: Mapping[str, Shape]) -> No
         nodes = given.inputs.get(name)
         if nodes is None:
             nodes = graph.sequence(_name(net, name), net.steps, shapes[name], kind=role.kind)
-        net.series[name] = Steps(name, ((t, nodes[t]) for t in range(1, net.steps + 1)))
+        net.series[name] = Steps(name, ((t, nodes[t]) for t in net.times))
     if given.mask is True:
-        net.mask = graph.sequence(_name(net, "mask"), net.steps, (), kind="boolean")
-    elif isinstance(given.mask, dict):
-        net.mask = given.mask
+        given.mask = graph.sequence(_name(net, "mask"), net.steps, (), kind="boolean")
+    if isinstance(given.mask, dict):
+        net.mask = Steps("mask", ((t, given.mask[t]) for t in net.times))
 
 
 def _initial_state(net: Unrolled, given: Given, state: str, shape: Shape) -> Node:
     how, name = given.initial.get(state, "zeros"), _name(net, f"{state}_0")
-    with net.graph.at(step=0):
+    with net.graph.at(step=net.before(net.times[0])):
         if isinstance(how, Node):
             return how
         if how == "learned":
@@ -161,14 +181,14 @@ def _initial_state(net: Unrolled, given: Given, state: str, shape: Shape) -> Nod
         return net.graph.input(name, shape) if how == "fed" else net.graph.constant(state, zeros=shape)
 
 
-def _trace_step(net: Unrolled, t: int, shapes: Mapping[str, Shape]) -> None:
+def _trace_step(net: Unrolled, given: Given, t: int, shapes: Mapping[str, Shape]) -> None:
     """The cell's equations at step t; its labelled values become series of the net."""
     cell, graph = net.cell, net.graph
     made: dict[str, Node] = {}
     graph.new_state = {state: _state_maker(net, t, state, shapes[state], made) for state in cell.states}
     start = len(graph)
     try:
-        previous = {state: net.series[state][t - 1] for state in cell.states}
+        previous = {state: _read_state(net, given, state, t) for state in cell.states}
         inputs = {name: net.series[name][t] for name in cell.inputs}
         returned = cell(**{n: (inputs | previous | net.contexts | net.parameters)[n] for n in cell.roles})
         for state, node in zip(cell.states, returned, strict=True):
@@ -178,6 +198,12 @@ def _trace_step(net: Unrolled, t: int, shapes: Mapping[str, Shape]) -> None:
     for node in graph.nodes[start:]:
         if node.label and node.step == t and not node.op.leaf and node.label not in cell.states:
             net.series.setdefault(node.label, Steps(node.label))[t] = node
+
+
+def _read_state(net: Unrolled, given: Given, state: str, t: int) -> Node:
+    """What step t reads as the state: the one before it, or what is forced upon it."""
+    forced = t != net.times[0] and state in given.forced
+    return given.forced[state][net.before(t)] if forced else net.series[state][net.before(t)]
 
 
 def _state_maker(net: Unrolled, t: int, state: str, shape: Shape, made: dict[str, Node]) -> Any:
@@ -195,7 +221,7 @@ def _state_maker(net: Unrolled, t: int, state: str, shape: Shape, made: dict[str
         if state in made:
             raise CellError(f"cell {net.cell.name} makes state {state!r} twice in one step", [made[state].describe()])
         if net.mask is not None:
-            node = where(net.mask[t], node, net.series[state][t - 1])
+            node = where(net.mask[t], node, net.series[state][net.before(t)])
         made[state] = net.graph.relabel(identity(node), state, latex)
         return made[state]
 

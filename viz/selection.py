@@ -53,7 +53,7 @@ def nets_of(what: Any) -> list[Unrolled]:
 def _roots(what: Any) -> list[Node]:
     nets = nets_of(what)
     if nets:
-        return [net.series[state][net.steps] for net in nets for state in net.cell.states]
+        return [*(state for net in nets for state in net.final.values()), *what.output.values()]
     if isinstance(what, Graph):
         used = {arg.id for node in what.nodes if not node.backward for arg in node.args}
         return [

@@ -40,13 +40,13 @@ def test_the_sum_rule(name, discard):
     found = along(name)
     spectrum = lyapunov_spectrum(found.jacobians, discard=discard)
     by_numpy = np.mean([np.linalg.slogdet(j)[1] for j in found.jacobians[discard:]])
-    if np.isfinite(by_numpy) and by_numpy > -30 * H:
+    if not np.isfinite(by_numpy):  # a direction is lost: both sides say so
+        assert spectrum.exponents[-1] < -14
+    elif np.min(spectrum.growth) > -14:  # below, a determinant in floats holds no ten digits
         assert np.sum(spectrum.exponents) == pytest.approx(by_numpy, rel=1e-10, abs=1e-10)
         assert abs(spectrum.sum_rule_gap) <= 1e-10 * max(1, abs(by_numpy))
-    else:  # a direction is lost: both sides say so, in floats by -inf or by what rounding leaves
-        assert np.sum(spectrum.exponents) < -30 * H
     assert spectrum.largest == max(spectrum.exponents)
-    assert np.all(np.diff(spectrum.exponents) <= 0)
+    assert list(spectrum.exponents) == sorted(spectrum.exponents, reverse=True)
 
 
 @pytest.mark.parametrize("name", ["elman", "lstm", "gru"])

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from graph.samples import random_feeds
 from helpers.compare import assert_close
+from helpers.zoo import KINKED
 
 import tinygraph as tg
 from tinygraph import models
@@ -98,11 +99,12 @@ def test_counts_and_ledgers_against_all_paths_listed(seed):
     assert_close(sum(found.values()), tg.evaluate(tg.jacobian(output, wrt), feeds), 1e-12)
 
 
-@pytest.mark.parametrize("cell", models.CELLS)
+@pytest.mark.parametrize("cell", [name for name in models.CELLS if name not in KINKED])
 def test_a_ledger_sums_to_the_jacobian(cell):
     net = net_of(cell, 4)
     feeds = random_feeds(net.graph)
-    for output, wrt in ((net.h[4], net.h[1]), (net.h[3], next(iter(net.parameters.values())))):
+    out = net.output
+    for output, wrt in ((out[4], out[1]), (out[3], next(iter(net.parameters.values())))):
         ledger = path_ledger(output, wrt, CLASSES)
         found = tg.evaluate(dict(ledger.jacobians), feeds)
         assert_close(sum(found.values()), tg.evaluate(tg.jacobian(output, wrt), feeds), 1e-12)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from graph.samples import COMPOSITIONS, NETS, random_feeds
+from graph.samples import COMPOSITIONS, each_net, random_feeds
 from helpers.compare import assert_close
 from passes.test_truncation import bidirectional, chain, losses_of, network, numbers, tiny
 
@@ -24,7 +24,7 @@ def values_of(G: Any, feeds: Any) -> dict[Any, Any]:
     return tg.evaluate({pair: G[pair] for pair in G.pairs}, feeds)
 
 
-@pytest.mark.parametrize(("cell", "how"), NETS)
+@each_net("cell", "how")
 def test_all_contributions_sum_to_the_gradient(cell, how):
     net = COMPOSITIONS[how](models.CELLS[cell])
     losses = losses_of(net)

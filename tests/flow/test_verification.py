@@ -7,6 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 import pytest
+from helpers.zoo import FLAT, RECTANGULAR, few
 
 import tinygraph as tg
 from tinygraph import models
@@ -34,9 +35,15 @@ def differing(report):
     return {row.what for row in report.rows if row.applies and not row.agrees}
 
 
+@pytest.mark.parametrize("name", few())
+def test_every_cell_is_verified_over_many_steps(name):
+    report = verify(models.CELLS[name])
+    assert report.ok, str(report)
+
+
 @pytest.mark.parametrize("name", models.CELLS)
 def test_every_cell_is_verified(name):
-    report = verify(models.CELLS[name])
+    report = verify(models.CELLS[name], **SMALL)
     assert report.ok, str(report)
     assert differing(report) == set()
     assert {row.what for row in report.rows} == WORDS | ADJOINTS
@@ -130,15 +137,21 @@ WRONG = {
 
 
 @pytest.mark.parametrize("how", WRONG)
-@pytest.mark.parametrize("name", models.CELLS)
+@pytest.mark.parametrize("name", [name for name in models.CELLS if name not in FLAT | RECTANGULAR])
 def test_the_field_tells_wrong_words_of_each_kind_apart(monkeypatch, name, how):
+    block, words = next(iter(step_words(models.CELLS[name]).compact.items()))
+    if WRONG[how](words) == words:
+        pytest.skip("a single letter has no order")
+
     def spoiled(made, **options):
         step = step_words(made, **options)
-        return replace(step, compact={**step.compact, ("h", "h"): WRONG[how](step.compact["h", "h"])})
+        return replace(step, compact={**step.compact, block: WRONG[how](step.compact[block])})
 
     assert comparisons.words_and_field(models.CELLS[name], 3, 4, 0).differs == ""
     monkeypatch.setattr(comparisons, "step_words", spoiled)
-    assert "of d h / d h at step 1" in comparisons.words_and_field(models.CELLS[name], 3, 4, 0).differs
+    assert (
+        f"of d {block[0]} / d {block[1]} at step 1" in comparisons.words_and_field(models.CELLS[name], 3, 4, 0).differs
+    )
 
 
 def test_a_wrong_rule_of_the_field_is_found_by_both_its_neighbours(monkeypatch):

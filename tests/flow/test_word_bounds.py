@@ -42,6 +42,7 @@ def worst_ratio(bound: StepBound, cell: Cell, tries: int, largest_state: float =
     for _ in range(tries):
         scale = 10.0 ** rng.uniform(-2, 1)
         given = {n: scale * rng.normal(size=shapes[n]) for n in (*cell.inputs, *cell.contexts, *cell.parameters)}
+        given |= {n: given[n] > 0 for n, role in cell.inputs.items() if role.kind == "boolean"}
         states = {n: rng.uniform(-largest_state, largest_state, size=shapes[n]) for n in cell.states}
         point = trajectory(
             cell,

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pytest
 from helpers.cases import cases, draw, rows
+from helpers.zoo import FEW, STACKABLE
 
 import tinygraph as tg
 from tinygraph import models
@@ -54,7 +56,14 @@ COMPOSITIONS: dict[str, Callable[[tg.Cell], Any]] = {
     "masked": lambda cell: tg.unroll(cell, STEPS, sizes=_sizes(cell), mask=True),
     "two layers": lambda cell: models.stack(cell, STEPS, layers=2, sizes=_sizes(cell)),
 }
-NETS = [(name, how) for name in models.CELLS for how in COMPOSITIONS]
+ALL_NETS = [(n, how) for n in models.CELLS for how in COMPOSITIONS if how != "two layers" or n in STACKABLE]
+NETS = [(n, how) for n, how in ALL_NETS if n in FEW or how == ("two layers" if n in STACKABLE else "plain")]
+
+
+def each_net(*names: str) -> Any:
+    """Runs a test over nets, a cell and a composition by these names: NETS in the default run, else all."""
+    marks = {net: [] if net in NETS else [pytest.mark.slow] for net in ALL_NETS}
+    return pytest.mark.parametrize(names, [pytest.param(*net, marks=marks[net]) for net in ALL_NETS])
 
 
 def trained(name: str, how: str) -> Sample:

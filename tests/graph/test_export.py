@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import networkx
-import pytest
-from graph.samples import NETS, trained
+from graph.samples import each_net, trained
 
 import tinygraph as tg
 from tinygraph.graph import cone
 
 
-@pytest.mark.parametrize(("name", "how"), NETS)
+@each_net("name", "how")
 def test_edges_are_operands(name, how):
     graph = trained(name, how).graph
     exported = graph.to_networkx()

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from graph.samples import NETS, Sample, every_row, trained
+from graph.samples import NETS, Sample, each_net, every_row, trained
 
 import tinygraph as tg
 from tinygraph import models
@@ -79,7 +79,7 @@ def test_what_is_saved_comes_back(tmp_path, what):
     assert tg.save(loaded, tmp_path / "again.json").read_bytes() == path.read_bytes()
 
 
-@pytest.mark.parametrize(("name", "how"), NETS)
+@each_net("name", "how")
 def test_a_loaded_graph_computes_the_same(tmp_path, name, how):
     sample = trained(name, how)
     loaded = tg.load(tg.save(sample.graph, tmp_path / "graph.json"))

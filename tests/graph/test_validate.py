@@ -6,7 +6,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 import pytest
-from graph.samples import NETS, every_row, trained
+from graph.samples import each_net, every_row, trained
 
 import tinygraph as tg
 from tinygraph.errors import GraphError
@@ -107,7 +107,7 @@ def test_every_row_of_the_table_validates():
     tg.validate(every_row().graph)
 
 
-@pytest.mark.parametrize(("name", "how"), NETS)
+@each_net("name", "how")
 def test_every_cell_with_its_gradient_validates(name, how):
     tg.validate(trained(name, how).graph)
 

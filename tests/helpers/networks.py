@@ -36,8 +36,8 @@ class Network:
         self.inputs = {name: node for name, node in self.graph.inputs.items() if _first(node).kind == "real"}
 
     def _loss(self) -> Node:
-        V = self.graph.parameter("V", (CLASSES, *self.output[1].shape))
-        c = self.graph.parameter("c", (CLASSES,))
+        V = self.graph.parameter("readout/V", (CLASSES, *self.output[1].shape))
+        c = self.graph.parameter("readout/c", (CLASSES,))
         target = self.graph.sequence("target", self.steps, (), kind="integer")
         losses = [tg.cross_entropy(V @ self.output[t] + c, target[t]) for t in range(1, self.steps + 1)]
         if self.mask is not None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers.compare import assert_close, central, complex_step, inner
+from helpers.zoo import LANGUAGE, few
 
 import tinygraph as tg
 from tinygraph import models
@@ -19,7 +20,7 @@ FIRST, EXACT, SAME = 1e-6, 1e-10, 1e-12
 STEPS, BATCH = 4, 3
 VOCABULARY = Vocabulary(tuple("abcde"))
 
-each_cell = pytest.mark.parametrize("cell", CELLS)
+each_cell = pytest.mark.parametrize("cell", few(LANGUAGE))
 each_depth = pytest.mark.parametrize("layers", [1, 2])
 each_input = pytest.mark.parametrize("embedding", [0, 2], ids=["one-hot", "embedding"])
 some_seeds = pytest.mark.parametrize(
@@ -109,7 +110,10 @@ def test_symbols_enter_as_a_product_with_one_hot_vectors(cell, layers, embedding
     if embedding:
         table = graph.parameter("C", (size, embedding))
         vectors = tg.Steps("v", ((t, tg.transpose(table) @ x) for t, x in vectors.items()))
-    twin = models.stack(CELLS[cell], STEPS, layers=layers, graph=graph, inputs={"x": vectors}, initial="fed", H=3)
+    sizes = {name: 3 for name in CELLS[cell].sizes if name != "I"}
+    twin = models.stack(
+        CELLS[cell], STEPS, layers=layers, graph=graph, inputs={"x": vectors}, initial="fed", sizes=sizes
+    )
     loss = models.softmax_cross_entropy(models.readout(twin, size))
 
     feeds = feeds_of(net, 2)
@@ -207,3 +211,18 @@ DAMAGED: dict[str, Any] = {
 def test_a_damaged_description_is_refused(data):
     with pytest.raises(TinygraphError):
         LanguageModel.from_description(data)
+
+
+@pytest.mark.parametrize("cell", ["highway", "captioner", "captioner_first"])
+def test_a_cell_that_needs_more_than_symbols_is_refused(cell):
+    with pytest.raises(UsageError, match=f"cell {cell} needs more than a sequence of symbols"):
+        LanguageModel(VOCABULARY, cell)
+
+
+@pytest.mark.parametrize("cell", ["mut1", "mut2", "recursive"])
+def test_inputs_of_the_size_of_the_state_are_embedded(cell):
+    """Symbols of such a cell need as many columns as there are units."""
+    with pytest.raises(UsageError, match=r"(?s)the size of its state, 3.*an embedding of 3 columns"):
+        unfolded(cell)
+    net = unfolded(cell, 2, 3)
+    assert np.isfinite(tg.evaluate(net.loss, feeds_of(net, 0)))

@@ -16,7 +16,7 @@ KINDS = {
 
 
 def input_name(net):
-    return next(iter(net.graph.inputs))
+    return next(name for name, leaf in net.graph.inputs.items() if isinstance(leaf, tg.Steps))
 
 
 @pytest.mark.parametrize("batch", [None, BATCH])

@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.zoo import LANGUAGE
 
 from tinygraph import models
 from tinygraph.errors import TinygraphError
-from tinygraph.models import CELLS, CHECKPOINT, CLIPPING, OPTIMISERS, SCHEDULES, LanguageModel, Report, Run, Settings
+from tinygraph.models import CHECKPOINT, CLIPPING, OPTIMISERS, SCHEDULES, LanguageModel, Report, Run, Settings
 from tinygraph.models.record import METRICS, deferred_interrupt
 
 TEXT = "the cat sat on the mat; the dog sat on the log. " * 8
@@ -67,7 +68,7 @@ def test_interrupted_twice_equals_uninterrupted(optimiser, seed, tmp_path):
     """At random places: the same metrics, each update once, and a last checkpoint of the same bytes."""
     rng = np.random.default_rng([seed, list(OPTIMISERS).index(optimiser)])
     options = {
-        "cell": str(rng.choice(list(CELLS))),
+        "cell": str(rng.choice(LANGUAGE)),
         "optimiser": optimiser,
         "schedule": str(rng.choice([name for name in SCHEDULES if name != "constant"])),
         "clip": str(rng.choice([name for name in CLIPPING if name != "none"])),

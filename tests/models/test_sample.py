@@ -6,15 +6,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.zoo import LANGUAGE, few
 
 import tinygraph as tg
 from tinygraph.errors import UsageError, ValueRangeError
-from tinygraph.models import CELLS, LanguageModel, Vocabulary, choose, sample
+from tinygraph.models import LanguageModel, Vocabulary, choose, sample
 
 SCORES = np.array([1.0, -0.5, 2.0, 0.3, 1.2])
 DRAWS = 2_000
 
-each_cell = pytest.mark.parametrize("cell", CELLS)
+each_cell = pytest.mark.parametrize("cell", few(LANGUAGE))
 
 
 def a_model(

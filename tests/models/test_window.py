@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.zoo import LANGUAGE, few
 
 import tinygraph as tg
 from tests.helpers.compare import assert_close
 from tinygraph import models
 from tinygraph.errors import TinygraphError, UnknownNameError, UsageError
-from tinygraph.models import CELLS, CHECKPOINT, TRUNCATIONS, LanguageModel, Run, Settings, Window
+from tinygraph.models import CHECKPOINT, TRUNCATIONS, LanguageModel, Run, Settings, Window
 from tinygraph.passes.truncation import MODES
 
 TEXT = "the cat sat on the mat; the dog sat on the log. " * 4
@@ -81,7 +82,7 @@ def test_a_loop_with_parameters_that_stay_is_the_static_pass(mode, k1, k2):
         assert_close(found[name], value, 1e-12, what=name)
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", few(LANGUAGE))
 def test_every_cell_and_two_layers(cell):
     for mode, k1, k2 in ONE_EACH:
         run = make_run(mode, k1, k2, cell=cell, layers=2)

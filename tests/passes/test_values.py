@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from graph.samples import BATCH, NETS, Sample, every_row, random_feeds, trained
+from graph.samples import BATCH, Sample, each_net, every_row, random_feeds, trained
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -61,7 +61,7 @@ def net(cell: str, how: str) -> Sample:
 
 
 @PASS
-@pytest.mark.parametrize(("cell", "how"), NETS)
+@each_net("cell", "how")
 def test_a_trained_cell_keeps_its_values(name, cell, how):
     sample = net(cell, how)
     after = check(name, sample)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+from helpers.zoo import FEW
 
 import tinygraph as tg
 from tinygraph import models
@@ -338,7 +339,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "masked": {"mask": True},
     "fed": {"initial": "fed"},
 }
-CELLS = {f"{name} plain": cell(name) for name in models.CELLS} | {
+CELLS = {f"{name} plain": cell(name) for name in FEW} | {
     f"{name} {how}": cell(name, **options) for name in ("lstm", "gru") for how, options in VARIANTS.items()
 }
 ODD: dict[str, Callable[[int], list[Any]]] = {

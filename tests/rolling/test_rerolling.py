@@ -52,7 +52,7 @@ def test_the_rolled_size_does_not_depend_on_time(name):
     """Neither the classes, nor the patterns in which they read, nor the cycles."""
     if name in GROWS:
         pytest.skip(GROWS[name])
-    shortest, period = (4, 1) if name in CELLS else SETTLES.get(name, (5, 1))
+    shortest, period = SETTLES.get(name, (4 if name in CELLS else 5, 1))
     one, two, three = (size(tg.roll(NETS[name](shortest + k * period))) for k in (0, 1, 6))
     assert one == two == three
 
@@ -95,6 +95,7 @@ CYCLES = {
     "tied_layers": 4,
     "hessian_product": 4,  # the state, its tangent, and both backward
     "no_weights": 1,
+    **{name: 1 for name in CELLS if name.startswith("elman_step")},  # no gradient goes back through thresholds
     "no_repetition": 0,
     "jordan forced": 0,
     "jordan free": 2,
@@ -160,7 +161,7 @@ def test_two_directions():
 def test_times_are_those_of_the_net(name):
     """Time is found from the edges alone, and it is the time step that the nodes were made in.
 
-    Only a product with U^T is made with the cotangent of h_{t-1}, and counted so by its name; and a branch.
+    In the gradient what is made with the cotangent of h_{t-1}, such as a product with U^T, may count as step t.
     """
     rolled = tg.roll(NETS[name](7))
     checked = 0
@@ -170,7 +171,6 @@ def test_times_are_those_of_the_net(name):
             checked += len(c)
     assert checked > 7 * 8
     wrong = [c for c in rolled.classes if c.first and c.members[0].step and c.members[0].step != c.first]
-    assert {c.op.name for c in wrong} <= {"matmul", "mul", "where"}
     assert {c.members[0].step - c.first for c in wrong} <= {1}
 
 

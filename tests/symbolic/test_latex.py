@@ -3,7 +3,7 @@ r"""LaTeX: textbook equations, balanced braces, every value named, and no label 
 import re
 
 import pytest
-from graph.samples import NETS, every_row, trained
+from graph.samples import each_net, every_row, trained
 from helpers.cases import build, cases, rows
 
 import tinygraph as tg
@@ -87,7 +87,7 @@ def test_every_cell(name):
         assert tg.latex(cell, notation={argument: "Q"}) != latex, f"{argument} does not stand in the equations"
 
 
-@pytest.mark.parametrize(("name", "how"), NETS)
+@each_net("name", "how")
 def test_every_labelled_value_of_a_net_has_its_equation(name, how):
     graph = trained(name, how).graph
     latex = tg.latex(graph)
@@ -97,7 +97,7 @@ def test_every_labelled_value_of_a_net_has_its_equation(name, how):
     assert len(named) == len(labelled)
 
 
-@pytest.mark.parametrize(("name", "how"), NETS)
+@each_net("name", "how")
 def test_no_two_equations_define_the_same_symbol(name, how):
     lines = body(tg.latex(trained(name, how).roots["loss"]))
     defined = [line.split(" &= ")[0] for line in lines]

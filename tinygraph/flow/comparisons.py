@@ -21,7 +21,7 @@ from ..graph.node import Node
 from ..graph.steps import Steps
 from ..graph.tape import cone
 from ..shapes import size
-from ..symbolic.field import Element, FieldArrays, P, tangent_array, tangents, values, without_tangents
+from ..symbolic.field import Element, FieldArrays, P, element, tangent_array, tangents, values, without_tangents
 from ..symbolic.running import leaf_values, run_tape
 from ..symbolic.words import StepWords, act, net_of_steps, step_words
 from ..unrolling import Unrolled
@@ -69,7 +69,7 @@ def words_and_field(cell: Cell, n: int, steps: int, seed: int) -> Found:
             if values(product[state]) != tangents(run[net.series[state][t].id]):
                 return Found(differs=_wrong_block(step, net, run, t, xp) or f"state {state} at step {t}")
     rises = [e.rise for state in cell.states for e in np.ravel(run[net.series[state].last.id])]
-    degrees = [e.degree for column in product.values() for e in np.ravel(column)]
+    degrees = [element(e).degree for column in product.values() for e in np.ravel(column)]
     return Found(xp.error_bound(max([*rises, *degrees])))
 
 

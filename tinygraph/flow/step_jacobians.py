@@ -166,7 +166,7 @@ def given_steps(
     values = {n: _array(n, v) for n, v in _known("parameter", parameters, cell.parameters, cell.name).items()}
     shapes = {n: v.shape for n, v in (values | constant).items()} | {n: v.shape[1:] for n, v in series.items()}
     shapes |= {state: np.shape(value) for state, value in start.items()}
-    known = {name: as_size(value, f"size {name}") for name, value in (sizes or {}).items()}
+    known = cell.own_sizes({name: as_size(value, f"size {name}") for name, value in (sizes or {}).items()})
     for name, shape in shapes.items():
         cell.roles[name].dims.infer(shape, known, f"the value of {name!r}")
     all_series = series | {name: np.broadcast_to(value, (count, *value.shape)) for name, value in constant.items()}

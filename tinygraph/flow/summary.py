@@ -101,7 +101,7 @@ class GradientFlow:
         found = [("Norms of the Jacobian by distance (0 is exactly zero)", norms)]
         found.append((f"Growth per step: {len(exponents)} Lyapunov exponents, largest first", rates))
         for state, parts in self.ledger.items():
-            reach = len(next(iter(parts.values())))
+            reach = len(next(iter(parts.values()), ()))  # no parts: a derivative that is zero everywhere
             rows = [["gates", *(f"d = {d}" for d in range(1, reach + 1)), "paths"]]
             rows += [
                 [class_title(name), *(f"{v:.2g}" for v in values), ", ".join(map(str, self.paths[state][name]))]

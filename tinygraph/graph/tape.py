@@ -91,14 +91,16 @@ class Graph:
             return self._leaf("constant", {"value": stored}, shape, False, kind, name)
         return self._outside_time(stored, shape, kind, "")
 
-    def number(self, value: int | float | Fraction | np.number[Any] | np.bool_, kind: Kind = "real") -> Node:
-        """A scalar constant; equal numbers are one node, outside time."""
+    def number(
+        self, value: int | float | Fraction | np.number[Any] | np.bool_, kind: Kind = "real", *, name: str = ""
+    ) -> Node:
+        """A scalar constant outside time, shown as the number or by its name; equal ones are one node."""
         number = exact(value, kind)
-        return self._outside_time(number, (), kind, str(number))
+        return self._outside_time(number, (), kind, name or str(number))
 
     def _outside_time(self, value: Number | Array, shape: Shape, kind: Kind, label: str) -> Node:
         """A constant that belongs to no step; equal ones are one node."""
-        key = ("constant", type(value), value, shape, kind)
+        key = ("constant", type(value), value, shape, kind, label)
         if key not in self._interned:
             with self.stamped(NOWHERE):
                 self._interned[key] = self._leaf("constant", {"value": value}, shape, False, kind, label)
