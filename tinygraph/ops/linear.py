@@ -202,6 +202,7 @@ diag = define(
     shape=_diag_shape,
     run=lambda xp, y, x: xp.multiply(x[..., :, None], xp.real(np.eye(x.shape[-1], dtype=int))),
     vjp=(_diagonal,),
+    why_no_words="its result is a matrix",
     latex=Form(r"\operatorname{{diag}}({0})"),
     examples=tuple(Example(((n,),)) for n in (0, 1, 2, 3, 4, 7)),
 )
