@@ -42,6 +42,7 @@ LATE = {
     ("tinygraph.flow.step_jacobians", "sympy"): "takes 0.2 s",
     ("tinygraph.flow.theorems.cuts", "sympy"): "takes 0.2 s",
     ("tinygraph.flow.theorems.induction", "networkx"): "takes 0.1 s",
+    ("tinygraph.flow.step_claims", "tinygraph.flow.step_symbols"): "brings SymPy, 0.2 s",
     ("tinygraph.card", "latex2mathml.converter"): "takes 0.1 s, and only HTML needs it",
     ("tinygraph.viz.flow_chart", "matplotlib"): "takes 0.3 s",
     ("tinygraph.viz.flow_chart", "matplotlib.figure"): "takes 0.3 s",

@@ -28,11 +28,15 @@ if TYPE_CHECKING:
     from .flow.by_hand import walk
     from .flow.costs import Cost, Costs, compare_costs, cost_of
     from .flow.fading import Decays, decays, sweep_bias, sweep_initialisers, sweep_radius
+    from .flow.findings import Finding, Mistake, Verdict
+    from .flow.linting import lint
+    from .flow.listings import Listing
     from .flow.paths import Ledger, count_paths, path_ledger
     from .flow.per_step import gradient_by_step
     from .flow.per_use import Contributions, contributions
     from .flow.real_time import RealTime, rtrl
     from .flow.squashing import Saturation, saturation
+    from .flow.step_symbols import symbols
     from .flow.summary import GradientFlow, gradient_flow
     from .flow.theorems.checking import TheoremReport, check_theorems
     from .flow.truncation_bias import Bias, Randomised, bias_of_truncation, draw_flow, randomise
@@ -58,10 +62,13 @@ __all__ = [
     "Costs",
     "Counterfactuals",
     "Decays",
+    "Finding",
     "GradientFlow",
     "Graph",
     "Input",
     "Ledger",
+    "Listing",
+    "Mistake",
     "Node",
     "Op",
     "Param",
@@ -77,6 +84,7 @@ __all__ = [
     "TheoremReport",
     "Truncated",
     "Unrolled",
+    "Verdict",
     "WrittenJacobian",
     "bias_of_truncation",
     "bptt",
@@ -101,6 +109,7 @@ __all__ = [
     "jvp",
     "latex",
     "let",
+    "lint",
     "load",
     "path_ledger",
     "plan",
@@ -114,6 +123,7 @@ __all__ = [
     "sweep_bias",
     "sweep_initialisers",
     "sweep_radius",
+    "symbols",
     "truncate",
     "unroll",
     "validate",
@@ -142,6 +152,12 @@ _LATE = {
     "RealTime": ".flow.real_time",
     "rtrl": ".flow.real_time",
     "walk": ".flow.by_hand",
+    "Finding": ".flow.findings",
+    "Mistake": ".flow.findings",
+    "Verdict": ".flow.findings",
+    "lint": ".flow.linting",
+    "Listing": ".flow.listings",
+    "symbols": ".flow.step_symbols",
     "Ledger": ".flow.paths",
     "count_paths": ".flow.paths",
     "path_ledger": ".flow.paths",

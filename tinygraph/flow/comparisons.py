@@ -25,6 +25,7 @@ from ..symbolic.field import Element, FieldArrays, P, element, tangent_array, ta
 from ..symbolic.running import leaf_values, run_tape
 from ..symbolic.words import StepWords, act, net_of_steps, step_words
 from ..unrolling import Unrolled
+from .step_points import sizes_of
 
 CENTRAL_STEP, COMPLEX_STEP = 1e-5, 1e-10
 CENTRAL_TOLERANCE, COMPLEX_TOLERANCE = 1e-7, 1e-11
@@ -54,7 +55,7 @@ def words_and_sympy(cell: Cell, n: int) -> Found:
 # The finite field
 def words_and_field(cell: Cell, n: int, steps: int, seed: int) -> Found:
     """The product of step Jacobians applied to a random v, against the forward derivative along v."""
-    sizes = _sizes(cell, n)
+    sizes = sizes_of(cell, n)
     step = step_words(cell, sizes=sizes)
     net = net_of_steps(cell, steps, sizes)
     xp = FieldArrays(seed)
@@ -121,7 +122,7 @@ def _wrong_block(step: StepWords, net: Unrolled, run: Mapping[int, Any], t: int,
 
 def field_and_adjoint(cell: Cell, n: int, steps: int, seed: int) -> Found:
     """<u, J v> by forward derivatives against <adjoint of u, v>, over the states, parameters, inputs and contexts."""
-    net = net_of_steps(cell, steps, _sizes(cell, n))
+    net = net_of_steps(cell, steps, sizes_of(cell, n))
     leaves, adjoints, seeds = _adjoint(net)
     xp = FieldArrays(seed)
     fed = leaf_values(_ends(net), lambda node: xp.draw(node.shape), xp.rng)
@@ -159,12 +160,6 @@ def _ends(net: Unrolled) -> list[Node]:
     return [net.series[state].last for state in net.cell.states]
 
 
-def _sizes(cell: Cell, n: int) -> dict[str, int]:
-    """n for every size of a state, and others that differ from it."""
-    states = {name for role in cell.states.values() for name in role.dims.names}
-    return {name: n if name in states else 2 + k % max(n - 2, 1) for k, name in enumerate(cell.sizes)}
-
-
 # Numbers
 Feeds = dict[str, Any]
 
@@ -176,7 +171,7 @@ def adjoint_and_central_differences(cell: Cell, seed: int) -> Found:
 
 def adjoint_and_complex_step(cell: Cell, seed: int) -> Found:
     """The adjoint of each leaf against Im f(x + ie) / e. Raises `DifferentiationError` where f is not analytic."""
-    for node in cone(_ends(net_of_steps(cell, 1, _sizes(cell, 4)))):
+    for node in cone(_ends(net_of_steps(cell, 1, sizes_of(cell, 4)))):
         if not node.op.leaf and not node.op.domain.analytic:
             raise DifferentiationError(f"{node.op.name} has no complex step: {node.op.domain.why_not}")
     return _adjoint_and_numbers(cell, seed, _complex, COMPLEX_TOLERANCE)
@@ -184,7 +179,7 @@ def adjoint_and_complex_step(cell: Cell, seed: int) -> Found:
 
 def _adjoint_and_numbers(cell: Cell, seed: int, slope: Callable[..., float], tolerance: float) -> Found:
     """For each leaf in turn: the derivative of sum_s <u_s, s_T> along a random direction of that leaf."""
-    net = net_of_steps(cell, 3, _sizes(cell, 4))
+    net = net_of_steps(cell, 3, sizes_of(cell, 4))
     leaves, adjoints, seeds = _adjoint(net)
     rng = np.random.default_rng(seed)
     fed = leaf_values(_ends(net), lambda node: rng.normal(size=node.shape), rng)

@@ -14,7 +14,7 @@ import html
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 
 from ..cells import Cell
@@ -31,6 +31,7 @@ from .comparisons import (
     words_and_field,
     words_and_sympy,
 )
+from .diagnosis import wrong_adjoint, wrong_words
 
 WORDS_SYMPY = "words = SymPy"
 WORDS_FIELD = "words = finite field"
@@ -109,6 +110,8 @@ def verify(
 ) -> Report:
     """Compare the derivative of a cell computed in independent ways; see the module for which.
 
+    Where two sides differ, the row names an entry, and the likeliest mistake if one step shows it.
+
     `steps` and `size` are those of the finite field: T, and n of each named size of the cell. `notation`
     gives LaTeX for labels, {"U": "W_{hh}"}, in the report's formulas and text.
     `ok` needs the finite field and central differences for every cell. A comparison that does not
@@ -127,12 +130,22 @@ def verify(
         one(ADJOINT_CENTRAL, "n = 4, T = 3", partial(adjoint_and_central_differences, cell, seed)),
         one(ADJOINT_COMPLEX, "n = 4, T = 3", partial(adjoint_and_complex_step, cell, seed)),
     ]
+    if not all(row.agrees for row in rows if row.applies):
+        rows = [_explained(row, cell, seed) for row in rows]
     try:
         step = step_words(cell)
     except DifferentiationError:
         return Report(cell.name, tuple(rows), "", {})
     counts = {f"{names.text(new)}/{names.text(old)}": count for (new, old), count in step.count().items()}
     return Report(cell.name, tuple(rows), words_latex(step, notation=notation), counts)
+
+
+def _explained(row: Row, cell: Cell, seed: int) -> Row:
+    """A row whose sides differ, with the likeliest mistake."""
+    if row.agrees or not row.applies:
+        return row
+    why = wrong_words(cell, seed) if row.what in (WORDS_SYMPY, WORDS_FIELD) else wrong_adjoint(cell, seed)
+    return replace(row, detail="; ".join(filter(None, (row.detail, why))))
 
 
 def _timed(cell: Cell, what: str, size: str, compare: Callable[[], Found]) -> Row:

@@ -1,4 +1,4 @@
-"""Products of vectors and matrices, and the transpose.
+"""Products of vectors and matrices, the transpose, and the diagonal matrix of a vector.
 
 Vectors are columns in formulas. `v @ W` of a vector and a matrix is W^T v, so the cotangent of
 `W @ x` needs no transposed copy of W: it is `g @ W`.
@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..errors import ShapeError
 from ..graph.letters import IDENTITY, Contraction, Matrix, Ones, Words, compose, diagonal, letter
 from ..graph.node import Node
 from ..graph.op import ATOM, POWER, PREFIX, PRODUCT, Example, Form, define
 from ..shapes import Shape, axes_of, axis_of
+from .reduce import sum as sum_entries
 from .structure import reshape
 
 
@@ -180,6 +183,28 @@ dot = define(
     words=(lambda y, a, b: _dot_words(b), lambda y, a, b: _dot_words(a)),
     latex=Form(r"{0}^{{\top}} {1}", PRODUCT, inner=ATOM),
     examples=tuple(Example(((n,), (n,))) for n in (0, 1, 2, 3, 4, 7)),
+)
+
+
+def _diag_shape(x: Node) -> Shape:
+    if x.ndim != 1:
+        raise ShapeError(f"takes a vector, not shape {x.shape}")
+    return x.shape + x.shape
+
+
+def _diagonal(g: Node, y: Node, x: Node) -> Node:
+    return sum_entries(g * g.graph.constant("", np.eye(x.shape[0])), -1)
+
+
+diag = define(
+    "diag",
+    "The diagonal matrix (n, n) of a vector (n,): diag(f) @ U scales row i of U by f_i.",
+    shape=_diag_shape,
+    run=lambda xp, y, x: xp.multiply(x[..., :, None], xp.real(np.eye(x.shape[-1], dtype=int))),
+    vjp=(_diagonal,),
+    why_no_words="its result is a matrix",
+    latex=Form(r"\operatorname{{diag}}({0})"),
+    examples=tuple(Example(((n,),)) for n in (0, 1, 2, 3, 4, 7)),
 )
 
 

@@ -113,7 +113,7 @@ def mismatches(step: StepWords) -> list[Mismatch]:
     Raises `DifferentiationError` for a step with an operation that SymPy cannot differentiate.
     """
     xp = OwnSymbols()
-    values = run_tape(xp, step.roots, leaf_values(step.roots, _symbols, np.random.default_rng(0)))
+    values = run_tape(xp, step.roots, leaf_values(step.roots, symbols_of, np.random.default_rng(0)))
     cell, net = step.net.cell, step.net
     found = []
     for old in cell.states:
@@ -134,7 +134,7 @@ def mismatches(step: StepWords) -> list[Mismatch]:
     return found
 
 
-def _symbols(node: Node) -> Any:
+def symbols_of(node: Node) -> Any:
     out = np.empty(node.shape, dtype=object)
     for index in np.ndindex(node.shape):
         out[index] = sympy.Symbol("_".join(map(str, (node.name, node.id, *index))))

@@ -33,7 +33,7 @@ def block_latex(
         known = [f"{new}, {old}" for new, old in step.compact]
         raise UnknownNameError(f"the Jacobian has no block {block!r}", fix=nearest(", ".join(block), known))
     names = Names(step, notation)
-    new, old = step.net.series[block[0]].last, step.net.series[block[1]][0]
+    new, old = step.net.series[block[0]].last, step.net.series[block[1]][step.since]
     words = (step.expanded if expanded else step.compact)[block]
     left = rf"\frac{{\partial {names.of(new)}}}{{\partial {names.of(old)}}}"
     return f"{left} = {sum_latex(words, names)}"
@@ -61,7 +61,8 @@ class Names:
         if node.label or node.op.leaf:
             return self.style.name(node, False, False)
         text = self.formula(node)
-        return text if node.op.latex and node.op.latex.level == ATOM else rf"\left({text}\right)"
+        form = self.style.form(node.op)
+        return text if form is None or form.level == ATOM else self.style.group.format(text)
 
     def formula(self, node: Node) -> str:
         """The equation of a node without a label, by labelled nodes and leaves."""

@@ -55,10 +55,14 @@ class NoWordsError(DifferentiationError):
 
 @dataclass(frozen=True)
 class StepWords:
-    """The blocks d(new state) / d(old state) of one or more steps of a cell, in compact form."""
+    """The blocks d(new state) / d(old state) of one or more steps of a cell, in compact form.
+
+    The new states are the last of `net`, the old ones those at step `since`.
+    """
 
     net: Unrolled
     compact: Mapping[Block, Words]
+    since: int = 0
 
     @cached_property
     def expanded(self) -> dict[Block, Words]:
@@ -85,10 +89,11 @@ class StepWords:
         return {(a, b): int(product[i, j]) for i, a in enumerate(states) for j, b in enumerate(states)}
 
 
-def step_words(cell: Cell, steps: int = 1, *, sizes: Mapping[str, int] | None = None) -> StepWords:
+def step_words(cell: Cell, steps: int = 1, *, sizes: Mapping[str, int] | None = None, since: int = 0) -> StepWords:
     """The Jacobian of `steps` steps of a cell as matrix words, block by block.
 
-    Words do not depend on `sizes` (all 2 without them), but for those that select entries.
+    Words do not depend on `sizes` (all 2 without them), but for those that select entries. With `since`
+    the net has that many steps before, so that its nodes have values at earlier times too.
     Raises `NoWordsError` where a Jacobian is no sum of words, and `UsageError` beyond 3 steps,
     where the words are counted but not written.
     """
@@ -96,12 +101,13 @@ def step_words(cell: Cell, steps: int = 1, *, sizes: Mapping[str, int] | None = 
         raise UsageError(
             f"the words of {steps} steps are too many to write", fix="step_words(cell).count(steps) counts them"
         )
-    net = net_of_steps(cell, steps, sizes or dict.fromkeys(cell.sizes, 2))
+    net = net_of_steps(cell, since + steps, sizes or dict.fromkeys(cell.sizes, 2))
+    start = [net.series[state][since] for state in cell.states]
     blocks: dict[Block, Words] = {}
-    for old in cell.states:
-        found = words_of([net.series[new].last for new in cell.states], net.series[old][0])
+    for old, wrt in zip(cell.states, start, strict=True):
+        found = words_of([net.series[new].last for new in cell.states], wrt, fixed=start)
         blocks.update(((new, old), words) for new, words in zip(cell.states, found, strict=True))
-    return StepWords(net, blocks)
+    return StepWords(net, blocks, since)
 
 
 def net_of_steps(cell: Cell, steps: int, sizes: Mapping[str, int]) -> Unrolled:
@@ -112,12 +118,13 @@ def net_of_steps(cell: Cell, steps: int, sizes: Mapping[str, int]) -> Unrolled:
     return unroll(cell, steps, graph=graph, initial=initial, sizes=sizes)
 
 
-def words_of(outputs: Sequence[Node], wrt: Node) -> list[Words]:
-    """The Jacobian of each output by `wrt` in compact words. Raises `NoWordsError`."""
+def words_of(outputs: Sequence[Node], wrt: Node, fixed: Sequence[Node] = ()) -> list[Words]:
+    """The Jacobian of each output by `wrt` in compact words, other `fixed` nodes held. Raises `NoWordsError`."""
     _vector(wrt)
+    held = {wrt.id, *(node.id for node in fixed)}
     found: dict[int, Words] = {wrt.id: dict(IDENTITY)}
     for node in cone(outputs):
-        if node.id == wrt.id:
+        if node.id in held:
             continue
         parts = [
             compose(local_words(node, index), found[arg.id]) for index, arg in enumerate(node.args) if arg.id in found
