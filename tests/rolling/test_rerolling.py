@@ -27,6 +27,7 @@ SETTLES = {
     "jordan forced at times": (12, 2),
     "truncated": (12, 2),
     "hessian_product": (7, 1),
+    "rntn plain": (6, 1),
 }
 GROWS = {
     "attention": "each position is a slice with an index of its own",
