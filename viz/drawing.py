@@ -12,6 +12,7 @@ from tinygraph.errors import DrawingError, expect
 from tinygraph.files import write_atomically
 from tinygraph.passes.truncation import Truncated
 
+from .closing import close, closed_lanes
 from .labels import clean
 from .layout import lay_out
 from .reach import Reach
@@ -66,6 +67,9 @@ def draw(
     what: Any,
     *,
     backward: bool = False,
+    detail: str = "gates",
+    open: Any = (),
+    closed: Any = (),
     title: str = "",
     fold: Any = "auto",
     theme: str = "light",
@@ -79,6 +83,10 @@ def draw(
     backward  draw the flow of the gradient too: a reversed edge beside each forward edge that a
               cotangent crosses, from the loss (the roots) to what it is differentiated by (the nodes
               whose gradients are among the roots; without any, the parameters)
+    detail    "cell": each step of a cell is one box, with the weights written on the edges, the figure of lectures;
+              "gates": each operation is a box; "nodes": with its local derivatives on the edges that enter it
+    open      scopes that are shown in whole, such as {"layer1"}, where the rest is closed
+    closed    scopes of which each step is one box, where the rest is open
     title     a heading
     fold      "auto" folds more than 8 steps into the first 3 and last 2; (first, last) says how many to
               draw; True always folds, False never. Columns of more than 120 boxes are cut, unless False
@@ -98,6 +106,7 @@ def draw(
         what, truncation = list(what.losses.values()), what
     reach = Reach(truncation.first) if truncation else None
     scene = build_scene(select(what, bool(backward)), fold, notation, reach)
+    scene = close(scene, closed_lanes(scene.lanes, detail, open, closed))
     layout = lay_out(scene)
     description = _describe(scene)
     caption = Caption(clean(title) or _default_title(what), description, clean(title))

@@ -58,20 +58,31 @@ class Kinds:
         sign = operation_label(node, written)
         if not node.label:
             return sign
-        name = self._name(node, node.label, node.step if self.places[node.id] != AFTER else None)
+        name = self.name(node, lane)
         if node.op.name == "identity":
             return name
         operand = (Span(f"{HOLE} "),) if sign[0].text.startswith("+ ") else ()  # o = · + b, but + b in a box of its own
         return (*name, Span(" = "), *operand, *sign)
 
     def _leaf_label(self, node: Node, lane: str) -> Label:
+        label, value = self._leaf_name(node, lane), node.attrs.get("value")
+        stays = self.places[node.id] != RAIL and isinstance(value, int)
+        return (*label, Span(f" = {value}")) if stays else label
+
+    def name(self, node: Node, lane: str) -> Label:
+        """What the node is called, without its equation; the sign of its operation if it has no name."""
+        if node.op.leaf:
+            return self._leaf_name(node, lane)
+        if not node.label:
+            return operation_label(node, {})
+        return self._name(node, node.label, node.step if self.places[node.id] != AFTER else None)
+
+    def _leaf_name(self, node: Node, lane: str) -> Label:
         name = _local(node.attrs.get("name") or node.label or node.op.name, lane)
         if self.places[node.id] == RAIL:
             return self._name(node, name)
         index = node.attrs.get("index", node.step)
-        label = self._name(node, name.removesuffix(f"_{index}"), index)
-        value = node.attrs.get("value")
-        return (*label, Span(f" = {value}")) if isinstance(value, int) else label
+        return self._name(node, name.removesuffix(f"_{index}"), index)
 
     def _name(self, node: Node, name: str, step: int | None = None) -> Label:
         """The symbol of a node that is called `name` here."""

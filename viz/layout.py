@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from .channels import Channels
 from .geometry import Layout, Point, Rectangle, Route, beside, shift, tidy
+from .edge_marks import marks_width, place_marks
 from .labels import label_width
 from .places import BEFORE
 from .reach_chart import chart_size
@@ -17,6 +18,7 @@ from .rows import find_rows
 from .scene import Edge, Key, Scene
 from .shapes import column_shapes
 from .style import (
+    ARROW,
     BOX_HEIGHT,
     BOX_PADDING,
     CLEARANCE,
@@ -43,6 +45,7 @@ class _LayOut:
         self.shapes = column_shapes(scene, self.rows, self.roads)
         self.channels = Channels(max(self.rows.values(), default=0) + 1)
         self.gaps: list[dict[str, int]] = [{} for _ in range(len(scene.columns) + 1)]
+        self.room = [0.0] * len(scene.columns)  # for what is written on edges that come in level
         self.column_x: list[float] = []
         self.cuts = scene.cuts
         self.rail_y: dict[str, float] = {}
@@ -60,6 +63,7 @@ class _LayOut:
             layout.routes.append(Route(index, self._net(edge, road), tidy(self._points(edge, road))))
             if edge.gradient:
                 layout.gradients.append(Route(index, self._net(edge, road), beside(layout.routes[-1].points)))
+            layout.marks += place_marks(index, edge, layout.routes[-1].points)
         self._frame(layout)
         return layout
 
@@ -67,6 +71,10 @@ class _LayOut:
     def _book(self, edge: Edge, road: Road) -> None:
         source, target = self.scene.boxes[edge.source], self.scene.boxes[edge.target]
         row = self.rows[target.key]
+        if edge.marks and self._level(edge, road):
+            self.room[target.column] = max(self.room[target.column], marks_width(edge) + ARROW)
+        elif edge.marks:
+            self.channels.mark(row)
         if road.kind == "rail":
             self.channels.rail(row, source.id)
             self.gaps[0].setdefault(source.id, len(self.gaps[0]))
@@ -150,6 +158,7 @@ class _LayOut:
             self.gap_x.append(x)
             x += max(len(self.gaps[column]) - 1, 0) * TRACK + CLEARANCE
             x += CUT_GAP if column in self.cuts else 0.0
+            x += self.room[column]
             self.column_x.append(x)
             title = text_width(self.scene.columns[column].title, HEADER_TEXT, bold=True)
             x += max(shape.width, title)
@@ -238,7 +247,7 @@ class _LayOut:
                 layout.lane_names.append((lane, (0.0, self.channels.row_y[high])))
         low = max(self.channels.floor[0], *(r.bottom for r in layout.boxes))
         for column in self.cuts:
-            x = self.column_x[column] - (CLEARANCE + CUT_GAP) / 2
+            x = self.column_x[column] - self.room[column] - (CLEARANCE + CUT_GAP) / 2
             layout.cuts.append((column, (x, top), (x, low)))
         layout.width, layout.height = self.right, low - top
         shift(layout, -top)

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from tinygraph.errors import DrawingError
 from tinygraph.graph import Node
@@ -41,6 +41,25 @@ class Box:
     lane: str
     classes: str
     detail: str
+    name: Label = ()  # the label without its equation
+    op: str = ""
+
+
+class Mark(NamedTuple):
+    """What is written on an edge: the label, and the number of the weight that it names."""
+
+    label: Label
+    weight: int | None = None
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A parameter, or several that stand on the same edges, as written there; `used` is false for one on no edge."""
+
+    id: str
+    label: Label
+    members: tuple[Label, ...]
+    used: bool
 
 
 @dataclass(frozen=True)
@@ -53,6 +72,7 @@ class Edge:
     position: int
     gradient: bool = False
     folded: bool = False
+    marks: tuple[Mark, ...] = ()
 
 
 @dataclass
@@ -67,6 +87,9 @@ class Scene:
     absorbed: int = 0  # scalar constants written into operations
     hidden: int = 0  # nodes of folded steps, or cut
     reach: Reach | None = None  # what a truncation keeps
+    states: tuple[str, ...] = ()  # labels of the states known, the output first
+    weights: list[Weight] = field(default_factory=list)  # that are written on edges
+    enclosed: int = 0  # nodes that stand for themselves no more, in closed boxes
 
     @property
     def cuts(self) -> list[int]:
@@ -87,7 +110,7 @@ def build_scene(
     columns = make_columns(places, selection.nodes, fold)
     lanes, lane = find_lanes(selection.nodes, places)
     builder = _Builder(
-        Scene(columns, lanes),
+        Scene(columns, lanes, states=selection.states),
         Kinds(selection, places, Notation(notation, labels_of(selection.nodes))),
         selection,
         places,
@@ -168,6 +191,8 @@ class _Builder:
             self.lane[node.id],
             " ".join(classes),
             clean(node.describe()),
+            self.kinds.name(node, self.lane[node.id]),
+            node.op.name,
         )
 
     def add_edges(self) -> None:

@@ -26,7 +26,7 @@ class Selection:
     """
 
     nodes: list[Node]
-    states: frozenset[str]
+    states: tuple[str, ...]
     gradient: frozenset[tuple[int, int]]
 
 
@@ -40,7 +40,7 @@ def select(what: Any, backward: bool) -> Selection:
         raise DrawingError(
             "there is nothing to draw", [f"{what!r:.80}"], "give a net, or nodes that depend on some input"
         )
-    states = frozenset(state for net in nets_of(what) for state in net.cell.states)
+    states = tuple(dict.fromkeys(state for net in nets_of(what) for state in net.cell.states))
     return Selection(forward, states, _gradient_edges(forward, roots) if backward else frozenset())
 
 

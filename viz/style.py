@@ -18,7 +18,7 @@ FONT = "DejaVu Sans, Helvetica, Arial, sans-serif"
 # Measures, in units of the picture. A slide of 960 x 540 pt holds 1320 x 740 units at 8 pt text.
 TEXT = 12.5
 SUBSCRIPT = 9.5
-TAG_SCALE = 0.92  # the letters of a tag, beside those of a box
+TAG_SCALE = 0.92  # the letters of a tag or mark, beside those of a box
 HEIGHT = {0: 0.0, -1: -2.5, 1: 4.5}  # of a subscript and a superscript over the line
 HEADER_TEXT = 13.0
 TITLE_TEXT = 18.0
@@ -35,6 +35,9 @@ PORT_GAP = 8.0  # between two edges that enter a box
 TRACK = 8.0  # between two parallel edges
 RAIL_TRACK = 16.0  # between two lines of the parameter rail: the height of a tag
 TAG_HEIGHT = 15.0
+MARK_HEIGHT = 14.0  # of what is written on an edge
+MARK_PADDING = 3.5
+MARK_GAP = 4.0  # between two marks, and between a mark and the head of its edge
 CHANNEL = 6.5  # free space above and below the edges between two rows
 CLEARANCE = 11.0  # between a column and the edges beside it
 MARGIN = 14.0
@@ -93,6 +96,7 @@ LIGHT = Theme(
     paints={
         "op": Paint("#ffffff", "#59626e", "#1b1f24"),
         "value": Paint("#fff1cf", "#8a6100", "#1b1f24", 1.5),
+        "cell": Paint("#cfe3f7", "#12416e", "#0b2a49", 2.2, bold=True),
         "state": Paint("#cfe3f7", "#12416e", "#0b2a49", 2.2, bold=True),
         "input": Paint("#dff0dc", "#2f6b2f", "#1b1f24", 1.5),
         "constant": Paint("#eceff3", "#59626e", "#1b1f24", 1.2, "4 2.5"),
@@ -115,6 +119,7 @@ DARK = Theme(
     paints={
         "op": Paint("#232a32", "#a9b3bf", "#eef1f5"),
         "value": Paint("#4a3a10", "#f0c75e", "#fff6df", 1.5),
+        "cell": Paint("#133a5e", "#8cc4ff", "#eaf4ff", 2.2, bold=True),
         "state": Paint("#133a5e", "#8cc4ff", "#eaf4ff", 2.2, bold=True),
         "input": Paint("#1d3d24", "#8fd19a", "#eef7ef", 1.5),
         "constant": Paint("#2a313a", "#a9b3bf", "#eef1f5", 1.2, "4 2.5"),

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 from .dots import junctions
 from .geometry import Layout, Point, Rectangle, Route
-from .labels import clean
+from .labels import clean, plain
 from .marks import arrow, at, dash_of, escape, label_text, number, path, shape, text
 from .places import AFTER
 from .reach_chart import cut_look, write_chart
-from .scene import Box, Scene
+from .scene import Box, Edge, Scene
 from .style import (
     BOX_PADDING,
     DOT,
@@ -35,7 +35,7 @@ from .style import (
 )
 
 NAMES = {
-    "parameter": "parameter", "input": "input", "constant": "constant", "state": "state", "value": "named value",
+    "parameter": "parameter", "input": "input", "constant": "constant", "state": "state", "cell": "cell", "value": "named value",
     "op": "operation", "loss": "loss or result", "fold": "folded",
 }  # fmt: skip
 
@@ -58,7 +58,8 @@ class _Writer:
     def __init__(self, scene: Scene, layout: Layout, theme: Theme) -> None:
         self.scene, self.layout, self.theme = scene, layout, theme
         tags = [box.id for box in scene.boxes if box.column < 0 or box.kind == "parameter"]
-        self.states = {box.key for box in scene.boxes if box.kind == "state"}
+        tags += [weight.id for weight in scene.weights if weight.used and weight.id not in tags]
+        self.states = {box.key for box in scene.boxes if box.kind in ("state", "cell")}
         self.rail = {name: rail_colour(theme, i) for i, name in enumerate(tags)}
 
     def document(self, caption: Caption) -> str:
@@ -85,7 +86,9 @@ class _Writer:
                 text(MARGIN, MARGIN + TITLE_TEXT, caption.shown_title, TITLE_TEXT, theme.text, "start", bold=True)
             )
         lines.append(f'<g class="drawing" transform="translate({left} {number(top)})">')
-        for body in (self._panels(), self._edges(), self._gradients(), self._dots(), self._nodes(), self._truncation()):
+        for body in (
+            self._panels(), self._edges(), self._gradients(), self._dots(), self._marks(), self._nodes(), self._truncation(),
+        ):  # fmt: skip
             lines.extend(body)
         lines.append("</g>")
         lines += [f'<g class="legend" transform="translate({number(MARGIN)} {number(foot)})">', *legend, "</g>"]
@@ -120,7 +123,9 @@ class _Writer:
             if source.column < 0:
                 (colour, dash), kind = self.rail[source.id], "use"
             elif self._carried(source, target):
-                colour, width, kind = self.theme.carried, 2.0, "carried"
+                colour, width, kind = self._written(edge) or self.theme.carried, 2.0, "carried"
+            else:
+                colour = self._written(edge) or colour
             if edge.folded:
                 dash, kind = "5 3", f"{kind} folded"
             step = next((f" {c}" for c in target.classes.split() if c.startswith("step-")), "")
@@ -129,6 +134,24 @@ class _Writer:
                 f'<path d="{path(route.points, sharp[route.net])}" fill="none" stroke="{colour}" '
                 f'stroke-width="{number(width)}"{dash_of(dash)}/>{arrow(route.points, colour)}</g>'
             )
+
+    def _written(self, edge: Edge) -> str:
+        """The colour of the one weight that is written on an edge, if there is one."""
+        weights = [mark.weight for mark in edge.marks if mark.weight is not None]
+        return self.rail[self.scene.weights[weights[0]].id][0] if len(weights) == 1 else ""
+
+    def _marks(self) -> Iterable[str]:
+        """What is written on edges, over them."""
+        for index, place, r in self.layout.marks:
+            mark = self.scene.edges[index].marks[place]
+            colour, words, kind = self.theme.quiet, "", "mark"
+            if mark.weight is not None:
+                weight = self.scene.weights[mark.weight]
+                colour, kind = self.rail[weight.id][0], "mark weight"
+                words = f"<title>{escape(', '.join(plain(member) for member in weight.members))}</title>"
+            paint = Paint(self.theme.background, colour, colour, bold=mark.weight is not None)
+            frame = f'<rect {at(r)} rx="3" fill="{paint.fill}" stroke="{colour}" stroke-width="1"/>'
+            yield f'<g class="{kind}">{words}{frame}{label_text(mark.label, r.middle, paint, TAG_SCALE)}</g>'
 
     def _carried(self, source: Box, target: Box) -> bool:
         """Whether an edge carries a state from one column to another."""
@@ -160,9 +183,9 @@ class _Writer:
         for route in self.layout.routes:
             edge = self.scene.edges[route.edge]
             source, target = self.scene.boxes[edge.source], self.scene.boxes[edge.target]
-            colour = self.rail[source.id][0] if source.column < 0 else self.theme.edge
+            colour = self.rail[source.id][0] if source.column < 0 else self._written(edge) or self.theme.edge
             if self._carried(source, target):
-                colour = self.theme.carried
+                colour = self._written(edge) or self.theme.carried
             colours[route.net] = colour
         for net, points in self._sharp(self.layout.routes).items():
             for x, y in sorted(points):
