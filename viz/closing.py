@@ -17,11 +17,12 @@ from tinygraph.errors import DrawingError, nearest
 
 from .labels import Label, Span, plain
 from .rows import in_order, key_edges
-from .scene import Box, Edge, Key, Mark, Scene, Weight
+from .scene import Box, Edge, Key, Mark, Scene, Weight, together
 
 DETAILS = ("cell", "gates", "nodes")
 LEAVES = ("parameter", "input", "constant")
 NAMES_SHOWN = 3  # states named in one box
+MEMBERS_SHOWN = 12  # weights listed under one name
 
 
 def closed_lanes(lanes: list[str], detail: Any, opened: Any, closed: Any) -> set[str]:
@@ -56,7 +57,8 @@ class _Bundle:
 
     gradient: bool = False
     folded: bool = False
-    weights: dict[int, None] = field(default_factory=dict)  # boxes of parameters that multiply what comes along
+    weights: dict[int, float | None] = field(default_factory=dict)  # boxes of parameters that multiply what comes along
+    share: float | None = None
 
 
 class _Closing:
@@ -75,11 +77,15 @@ class _Closing:
         bundles = self._bundles()
         weights, names = self._weights(bundles)
         self.new.weights = weights
+        self.new.notes += _notes(weights)
         boxes = self.new.boxes
         for (source, target), bundle in bundles.items():
-            marks = tuple([Mark(weights[i].label, i) for i in dict.fromkeys(names[w] for w in bundle.weights)])
+            shares: dict[int, float | None] = {}
+            for box, share in bundle.weights.items():
+                shares[names[box]] = together(shares.get(names[box]), share)
+            marks = tuple([Mark(weights[i].label, i, share) for i, share in shares.items()])
             name = f"e-{boxes[source].id}-{boxes[target].id}"
-            self.new.edges.append(Edge(name, source, target, 0, bundle.gradient, bundle.folded, marks))
+            self.new.edges.append(Edge(name, source, target, 0, bundle.gradient, bundle.folded, marks, bundle.share))
         return self.new
 
     # Which parts stand together
@@ -160,11 +166,11 @@ class _Closing:
     # Edges
     def _bundles(self) -> dict[tuple[int, int], _Bundle]:
         scene = self.scene
-        factors: dict[int, list[int]] = {}  # of a box: the parameters that it is a product with
+        factors: dict[int, list[tuple[int, float | None]]] = {}  # of a box: the parameters that it is a product with
         for edge in scene.edges:
             target = scene.boxes[edge.target]
             if edge.source in self.inner and target.key in self.group and target.op != "add":
-                factors.setdefault(edge.target, []).append(edge.source)
+                factors.setdefault(edge.target, []).append((edge.source, edge.share))
         bundles: dict[tuple[int, int], _Bundle] = {}
         for edge in scene.edges:
             if edge.source not in self.at or (edge.source in self.inner and scene.boxes[edge.target].key in self.group):
@@ -174,7 +180,9 @@ class _Closing:
                 bundle = bundles.setdefault(ends, _Bundle())
                 bundle.gradient |= edge.gradient
                 bundle.folded |= edge.folded
-                bundle.weights.update(dict.fromkeys(factors.get(edge.target, ())))
+                bundle.share = together(bundle.share, edge.share)
+                for box, share in factors.get(edge.target, ()):
+                    bundle.weights[box] = together(bundle.weights.get(box), share)
         return bundles
 
     # Weights
@@ -207,6 +215,19 @@ class _Closing:
         """A parameter's scope and its name without a subscript."""
         one = self.scene.boxes[box]
         return f"{one.lane}/{one.label[0].text}"
+
+
+def _notes(weights: list[Weight]) -> list[str]:
+    """What the names on the edges stand for, and which weights stand on none."""
+    words = [f"{plain(w.label)} = {_listed(w)}" for w in weights if w.used and len(w.members) > 1]
+    inside = ", ".join(dict.fromkeys(_listed(w) for w in weights if not w.used))
+    found = [*dict.fromkeys(words), *([f"inside the boxes: {inside}"] if inside else [])]
+    return ["   ·   ".join(found)] if found else []
+
+
+def _listed(weight: Weight) -> str:
+    names = [plain(member) for member in weight.members]
+    return ", ".join([*names[:MEMBERS_SHOWN], *(["…"] if len(names) > MEMBERS_SHOWN else [])])
 
 
 def _joined(labels: list[Label], more: bool) -> Label:

@@ -15,6 +15,7 @@ from tinygraph.passes.truncation import Truncated
 from .closing import close, closed_lanes
 from .labels import clean
 from .layout import lay_out
+from .measuring import NO_MEASURES, badges_named, measure
 from .reach import Reach
 from .scene import Scene, build_scene
 from .selection import nets_of, select
@@ -70,6 +71,8 @@ def draw(
     detail: str = "gates",
     open: Any = (),
     closed: Any = (),
+    feeds: Mapping[Any, Any] | None = None,
+    badges: Any = (),
     title: str = "",
     fold: Any = "auto",
     theme: str = "light",
@@ -87,6 +90,10 @@ def draw(
               "gates": each operation is a box; "nodes": with its local derivatives on the edges that enter it
     open      scopes that are shown in whole, such as {"layer1"}, where the rest is closed
     closed    scopes of which each step is one box, where the rest is open
+    feeds     values of parameters and inputs. With `backward`, edges get the width and colour of log10 of the norm of
+              the gradient that goes along them: that of the sum of what is differentiated. An edge that stands for
+              several has the root of the sum of their squares
+    badges    small numbers in the boxes: "value", "norm", "gradient" (norms are over entries and examples), "shape"
     title     a heading
     fold      "auto" folds more than 8 steps into the first 3 and last 2; (first, last) says how many to
               draw; True always folds, False never. Columns of more than 120 boxes are cut, unless False
@@ -105,7 +112,10 @@ def draw(
     if isinstance(what, Truncated):
         what, truncation = list(what.losses.values()), what
     reach = Reach(truncation.first) if truncation else None
-    scene = build_scene(select(what, bool(backward)), fold, notation, reach)
+    selection = select(what, bool(backward))
+    shown = badges_named(badges, feeds is not None)
+    measures = measure(selection, feeds) if feeds is not None else NO_MEASURES
+    scene = build_scene(selection, fold, notation, reach, measures, shown)
     scene = close(scene, closed_lanes(scene.lanes, detail, open, closed))
     layout = lay_out(scene)
     description = _describe(scene)

@@ -18,7 +18,7 @@ from .style import LABEL_LIMIT, SUBSCRIPT, TEXT, text_width
 
 
 class Span(NamedTuple):
-    """A piece of a label; its level is 0 on the line, -1 for a subscript and 1 for a superscript."""
+    """A piece of a label; its level is 0 on the line, -1 for a subscript, 1 for a superscript, 2 small on the line."""
 
     text: str
     level: int = 0
@@ -70,7 +70,7 @@ def _marked(base: str, below: str, above: str, step: int | None) -> Label:
 
 def plain(label: Label) -> str:
     """The label as plain text, for tooltips and tests: `h_3`."""
-    return "".join(("", "^", "_")[span.level] + span.text for span in label)
+    return "".join({-1: "_", 1: "^"}.get(span.level, "") + span.text for span in label)
 
 
 def label_width(label: Label, bold: bool = False) -> float:

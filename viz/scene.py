@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import hypot
 from typing import Any, NamedTuple
 
 from tinygraph.errors import DrawingError
@@ -19,6 +20,7 @@ from tinygraph.symbolic.notation import Notation, labels_of
 
 from .kinds import Kinds
 from .labels import Label, Span, clean
+from .measuring import NO_MEASURES, Measures, badge
 from .places import RAIL, Column, Place, find_lanes, find_places, make_columns
 from .reach import CHART_LIMIT, Reach
 from .selection import Selection
@@ -46,10 +48,11 @@ class Box:
 
 
 class Mark(NamedTuple):
-    """What is written on an edge: the label, and the number of the weight that it names."""
+    """What is written on an edge: the label, the number of the weight that it names, and its share of the gradient."""
 
     label: Label
     weight: int | None = None
+    share: float | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,7 @@ class Edge:
     gradient: bool = False
     folded: bool = False
     marks: tuple[Mark, ...] = ()
+    share: float | None = None  # the norm of the gradient that goes along it, where it was measured
 
 
 @dataclass
@@ -99,9 +103,14 @@ class Scene:
 
 
 def build_scene(
-    selection: Selection, fold: Any, notation: Mapping[str, str] | None = None, reach: Reach | None = None
+    selection: Selection,
+    fold: Any,
+    notation: Mapping[str, str] | None = None,
+    reach: Reach | None = None,
+    measures: Measures = NO_MEASURES,
+    badges: tuple[str, ...] = (),
 ) -> Scene:
-    """The scene of a selection, with its truncation if there is one.
+    """The scene of a selection, with its truncation and its numbers if there are any.
 
     Raises `DrawingError` for a `fold` that is none, or a truncation of steps that there are not;
     `UnknownNameError` for a notation of what is not drawn.
@@ -115,6 +124,8 @@ def build_scene(
         selection,
         places,
         lane,
+        measures,
+        badges,
     )
     builder.add_boxes(cut=fold is not False)
     builder.add_edges()
@@ -125,8 +136,16 @@ def build_scene(
 
 class _Builder:
     def __init__(
-        self, scene: Scene, kinds: Kinds, selection: Selection, places: dict[int, Place], lane: dict[int, str]
+        self,
+        scene: Scene,
+        kinds: Kinds,
+        selection: Selection,
+        places: dict[int, Place],
+        lane: dict[int, str],
+        measures: Measures,
+        badges: tuple[str, ...],
     ) -> None:
+        self.measures, self.badges = measures, badges
         self.scene, self.kinds, self.selection, self.places, self.lane = scene, kinds, selection, places, lane
         self.column = {column.place: i for i, column in enumerate(scene.columns) if not column.hidden}
         self.column[RAIL] = -1
@@ -181,7 +200,7 @@ class _Builder:
         classes = [kind, _word(node.op.name)] if kind != node.op.name else [kind]
         if node.step is not None:
             classes.append(f"step-{node.step}")
-        label = self.kinds.label(node, self.lane[node.id])
+        label = self.kinds.label(node, self.lane[node.id]) + badge(node, self.badges, self.measures)
         return Box(
             f"n{node.id}",
             kind,
@@ -191,18 +210,19 @@ class _Builder:
             self.lane[node.id],
             " ".join(classes),
             clean(node.describe()),
-            self.kinds.name(node, self.lane[node.id]),
+            self.kinds.name(node, self.lane[node.id]) + badge(node, self.badges, self.measures),
             node.op.name,
         )
 
     def add_edges(self) -> None:
-        folded: dict[tuple[int, int], tuple[int, bool]] = {}
+        folded: dict[tuple[int, int], tuple[int, bool, float | None]] = {}
         for node in self.selection.nodes:
             for position, arg in enumerate(node.args):
                 if self.kinds.absorbed(arg):
                     continue
                 source, target = self.box.get(arg.id), self.box.get(node.id)
                 gradient = (node.id, position) in self.selection.gradient
+                share = self.measures.shares.get((node.id, position))
                 plain = self.scene.boxes
                 if source is None and target is None:
                     continue
@@ -215,15 +235,15 @@ class _Builder:
                     target = self._stand_in(arg if again else node)
                 if plain[source].kind == "fold" or plain[target].kind == "fold":
                     if source != target:
-                        first, flows = folded.get((source, target), (position, False))
-                        folded[source, target] = (first, flows or gradient)
+                        first, flows, known = folded.get((source, target), (position, False, None))
+                        folded[source, target] = (first, flows or gradient, together(known, share))
                 else:
                     name = f"e{arg.id}-{node.id}-{position}"
-                    self.scene.edges.append(Edge(name, source, target, position, gradient))
+                    self.scene.edges.append(Edge(name, source, target, position, gradient, share=share))
         boxes = self.scene.boxes
-        for (source, target), (position, gradient) in folded.items():
+        for (source, target), (position, gradient, share) in folded.items():
             name = f"e-{boxes[source].id}-{boxes[target].id}"
-            self.scene.edges.append(Edge(name, source, target, position, gradient, folded=True))
+            self.scene.edges.append(Edge(name, source, target, position, gradient, folded=True, share=share))
 
     def add_reach(self, reach: Reach) -> None:
         scene = self.scene
@@ -253,6 +273,11 @@ class _Builder:
             label = (Span("⋯"),)
             self.scene.boxes.append(Box(name, "fold", label, key, self.folded, self.lane[node.id], "fold", detail))
         return self.stand_in[key]
+
+
+def together(a: float | None, b: float | None) -> float | None:
+    """The norm of two shares that are drawn as one: the root of the sum of their squares."""
+    return b if a is None else a if b is None else hypot(a, b)
 
 
 def _word(text: str) -> str:

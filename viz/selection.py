@@ -22,12 +22,13 @@ from tinygraph.unrolling import Unrolled
 class Selection:
     """The forward nodes in ascending order, the state labels known, and the edges a cotangent crosses.
 
-    An edge is (node id, position of the operand).
+    An edge is (node id, position of the operand). `outputs` are the ids of what is differentiated.
     """
 
     nodes: list[Node]
     states: tuple[str, ...]
     gradient: frozenset[tuple[int, int]]
+    outputs: frozenset[int] = frozenset()
 
 
 def select(what: Any, backward: bool) -> Selection:
@@ -41,7 +42,10 @@ def select(what: Any, backward: bool) -> Selection:
             "there is nothing to draw", [f"{what!r:.80}"], "give a net, or nodes that depend on some input"
         )
     states = tuple(dict.fromkeys(state for net in nets_of(what) for state in net.cell.states))
-    return Selection(forward, states, _gradient_edges(forward, roots) if backward else frozenset())
+    if not backward:
+        return Selection(forward, states, frozenset())
+    outputs = _outputs(forward, roots)
+    return Selection(forward, states, _gradient_edges(forward, roots, outputs), frozenset(node.id for node in outputs))
 
 
 def nets_of(what: Any) -> list[Unrolled]:
@@ -71,8 +75,8 @@ def _roots(what: Any) -> list[Node]:
     return nodes
 
 
-def _gradient_edges(forward: list[Node], roots: list[Node]) -> frozenset[tuple[int, int]]:
-    targets, outputs = _targets(forward, roots), _outputs(forward, roots)
+def _gradient_edges(forward: list[Node], roots: list[Node], outputs: list[Node]) -> frozenset[tuple[int, int]]:
+    targets = _targets(forward, roots)
     reached: set[int] = set()
     for node in forward:
         if node.id in targets or (node.kind == "real" and any(arg.id in reached for arg in node.args)):

@@ -19,7 +19,7 @@ FONT = "DejaVu Sans, Helvetica, Arial, sans-serif"
 TEXT = 12.5
 SUBSCRIPT = 9.5
 TAG_SCALE = 0.92  # the letters of a tag or mark, beside those of a box
-HEIGHT = {0: 0.0, -1: -2.5, 1: 4.5}  # of a subscript and a superscript over the line
+HEIGHT = {0: 0.0, -1: -2.5, 1: 4.5, 2: 0.0}  # of a subscript, a superscript and a badge over the line
 HEADER_TEXT = 13.0
 TITLE_TEXT = 18.0
 SMALL_TEXT = 11.0
@@ -47,6 +47,10 @@ ARROW = 6.0
 ARROW_WIDTH = 5.6
 DOT = 2.1
 GRADIENT_OFFSET = 3.5
+GRADIENT_DASH = "4 2.5"
+ZERO_DASH = "1 4"  # of a gradient that is exactly zero
+FLOW_WIDTH = (0.9, 5.0)  # of the weakest and the strongest gradient
+FLOW_DECADES = 12.0  # that a scale spans at most; what is weaker looks like the weakest
 CUT_WIDTH = 2.0
 CUT_DASH = "9 5"
 CUT_GAP = 10.0  # room for the line of a cut, between the edges of a gap and the next column
@@ -81,6 +85,7 @@ class Theme:
     gradient: str
     paints: Mapping[str, Paint]
     rail: tuple[str, ...]
+    flow: tuple[str, ...]  # from the weakest gradient to the strongest; lightness alone tells them apart
 
 
 LIGHT = Theme(
@@ -104,6 +109,7 @@ LIGHT = Theme(
         "fold": Paint("#ffffff", "#7b8591", "#3a424d", 1.2, "2.5 2.5"),
     },
     rail=("#0072b2", "#b85400", "#00805e", "#a8558a", "#4467c4", "#8a7400", "#5b3fa0", "#4a4f57"),
+    flow=("#d9c3cd", "#d495b3", "#c9588c", "#a01f63", "#5c0a38"),
 )
 
 DARK = Theme(
@@ -127,6 +133,7 @@ DARK = Theme(
         "fold": Paint("#14181d", "#8b95a1", "#cfd6de", 1.2, "2.5 2.5"),
     },
     rail=("#56b4e9", "#e69f00", "#2fc79c", "#e08fc0", "#8fb7ff", "#f0e442", "#b79cf0", "#c3cad3"),
+    flow=("#59404c", "#8d4d6c", "#c95f93", "#ff8dbd", "#ffdbea"),
 )
 
 THEMES = {theme.name: theme for theme in (LIGHT, DARK)}

@@ -15,19 +15,23 @@ from .dots import junctions
 from .geometry import Layout, Point, Rectangle, Route
 from .labels import clean, plain
 from .marks import arrow, at, dash_of, escape, label_text, number, path, shape, text
+from .measuring import short
 from .places import AFTER
 from .reach_chart import cut_look, write_chart
+from .scale import Scale, scale_of
 from .scene import Box, Edge, Scene
 from .style import (
     BOX_PADDING,
     DOT,
     FONT,
+    GRADIENT_DASH,
     HEADER_TEXT,
     MARGIN,
     SMALL_TEXT,
     TAG_SCALE,
     TEXT,
     TITLE_TEXT,
+    ZERO_DASH,
     Paint,
     Theme,
     rail_colour,
@@ -61,6 +65,7 @@ class _Writer:
         tags += [weight.id for weight in scene.weights if weight.used and weight.id not in tags]
         self.states = {box.key for box in scene.boxes if box.kind in ("state", "cell")}
         self.rail = {name: rail_colour(theme, i) for i, name in enumerate(tags)}
+        self.scale = scale_of(edge.share for edge in scene.edges if edge.share is not None)
 
     def document(self, caption: Caption) -> str:
         theme, layout = self.theme, self.layout
@@ -159,16 +164,23 @@ class _Writer:
 
     def _gradients(self) -> Iterable[str]:
         sharp = self._sharp(self.layout.gradients)
-        for route in self.layout.gradients:
+        routes = self.layout.gradients
+        if self.scale:  # the strongest on top
+            routes = sorted(routes, key=lambda route: self.scene.edges[route.edge].share or 0.0)
+        for route in routes:
             edge = self.scene.edges[route.edge]
             source, target = self.scene.boxes[edge.source], self.scene.boxes[edge.target]
             colour, corners, back = self.theme.gradient, sharp[route.net], route.points[::-1]
             joint = route.net == target.id  # dashes begin where edges of one net have a common end
             way = path(back, corners) if joint else path(route.points, corners, reverse=True)
+            look, words = f'stroke-width="1.4"{dash_of(GRADIENT_DASH)}', ""
+            if edge.share is not None and self.scale:
+                colour, width = self.scale.colour(edge.share, self.theme), self.scale.width(edge.share)
+                look = f'stroke-width="{number(width)}"{dash_of("" if edge.share else ZERO_DASH)}'
+                words = f"<title>gradient of norm {short(edge.share)}</title>"
             yield (
-                f'<g id="d{edge.id}" class="gradient" data-from="{target.id}" data-to="{source.id}">'
-                f'<path d="{way}" fill="none" stroke="{colour}" '
-                f'stroke-width="1.4"{dash_of("4 2.5")}/>{arrow(back, colour)}</g>'
+                f'<g id="d{edge.id}" class="gradient" data-from="{target.id}" data-to="{source.id}">{words}'
+                f'<path d="{way}" fill="none" stroke="{colour}" {look}/>{arrow(back, colour)}</g>'
             )
 
     def _sharp(self, routes: list[Route]) -> dict[str, frozenset[Point]]:
@@ -227,9 +239,12 @@ class _Writer:
             parts.append(shape(kind, Rectangle(x, 0.0, 18.0, 11.0), paint))
             parts.append(text(x + 23, 9.5, NAMES[kind], SMALL_TEXT, self.theme.quiet, "start"))
             x += 23 + text_width(NAMES[kind], SMALL_TEXT) + 2 * BOX_PADDING
-        if self.layout.gradients:
+        if self.scale:
+            drawn, x = self._scale_legend(self.scale, x)
+            parts += drawn
+        elif self.layout.gradients:
             line = f"M{number(x + 18)} 5.5H{number(x)}"
-            parts.append(f'<path d="{line}" stroke="{self.theme.gradient}" stroke-width="1.4"{dash_of("4 2.5")}/>')
+            parts.append(f'<path d="{line}" stroke="{self.theme.gradient}" stroke-width="1.4"{dash_of(GRADIENT_DASH)}/>')
             parts.append(arrow([(x + 18, 5.5), (x, 5.5)], self.theme.gradient))
             parts.append(text(x + 23, 9.5, "gradient", SMALL_TEXT, self.theme.quiet, "start"))
             x += 23 + text_width("gradient", SMALL_TEXT) + 2 * BOX_PADDING
@@ -238,3 +253,15 @@ class _Writer:
             parts.append(text(x + 28, 9.5, "gradient cut", SMALL_TEXT, self.theme.quiet, "start"))
             x += 28 + text_width("gradient cut", SMALL_TEXT)
         return parts, x
+
+    def _scale_legend(self, scale: Scale, x: float) -> tuple[list[str], float]:
+        """Samples of the widths and colours of gradients, with their norms, from `x` on; and where they end."""
+        title = "norm of the gradient"
+        parts = [text(x, 9.5, title, SMALL_TEXT, self.theme.quiet, "start")]
+        x += text_width(title, SMALL_TEXT) + BOX_PADDING
+        for norm in scale.samples():
+            colour, words = scale.colour(norm, self.theme), f"{norm:.0e}"
+            parts.append(f'<path d="M{number(x)} 5.5H{number(x + 20)}" stroke="{colour}" stroke-width="{number(scale.width(norm))}"/>')
+            parts.append(text(x + 24, 9.5, words, SMALL_TEXT, self.theme.quiet, "start"))
+            x += 24 + text_width(words, SMALL_TEXT) + BOX_PADDING
+        return parts, x + BOX_PADDING
