@@ -80,10 +80,11 @@ def path(points: list[Point], sharp: frozenset[Point], *, reverse: bool = False)
     return "".join([*parts, f"L{_xy(end)}"])
 
 
-def arrow(points: list[Point], colour: str) -> str:
+def arrow(points: list[Point], colour: str, line: float = 0.0) -> str:
+    """The head of an arrow; a `line` that is wide gets a wider one."""
     (x, y), before = points[-1], points[-2]
-    back = _toward(points[-1], before, ARROW)
-    across_x, across_y = (y - back[1]) / ARROW * ARROW_WIDTH / 2, (x - back[0]) / ARROW * ARROW_WIDTH / 2
+    back, half = _toward(points[-1], before, ARROW), max(ARROW_WIDTH, line + 3.0) / 2
+    across_x, across_y = (y - back[1]) / ARROW * half, (x - back[0]) / ARROW * half
     left, right = (back[0] - across_x, back[1] + across_y), (back[0] + across_x, back[1] - across_y)
     return f'<path class="head" d="M{_xy((x, y))}L{_xy(left)}L{_xy(right)}Z" fill="{colour}"/>'
 

@@ -48,6 +48,7 @@ ARROW_WIDTH = 5.6
 DOT = 2.1
 GRADIENT_OFFSET = 3.5
 GRADIENT_DASH = "4 2.5"
+FAINT = 0.45  # the opacity of edges beside which gradients are measured
 ZERO_DASH = "1 4"  # of a gradient that is exactly zero
 FLOW_WIDTH = (0.9, 5.0)  # of the weakest and the strongest gradient
 FLOW_DECADES = 12.0  # that a scale spans at most; what is weaker looks like the weakest
@@ -145,6 +146,16 @@ def theme_named(name: object) -> Theme:
     if not isinstance(name, str) or name not in THEMES:
         raise DrawingError(f"there is no theme {name!r:.60}", fix=nearest(name, THEMES))
     return THEMES[name]
+
+
+def letters_on(theme: Theme, fill: str) -> str:
+    """The colour of letters that can be read on `fill`: the theme's text or its background."""
+
+    def light(colour: str) -> float:
+        red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+        return 0.299 * red + 0.587 * green + 0.114 * blue
+
+    return max((theme.text, theme.background), key=lambda colour: abs(light(colour) - light(fill)))
 
 
 def rail_colour(theme: Theme, index: int) -> tuple[str, str]:

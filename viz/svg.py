@@ -9,7 +9,7 @@ on the graph alone: numbers are written with a fixed format and nothing is itera
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .dots import junctions
 from .geometry import Layout, Point, Rectangle, Route
@@ -23,6 +23,7 @@ from .scene import Box, Edge, Scene
 from .style import (
     BOX_PADDING,
     DOT,
+    FAINT,
     FONT,
     GRADIENT_DASH,
     HEADER_TEXT,
@@ -34,6 +35,7 @@ from .style import (
     ZERO_DASH,
     Paint,
     Theme,
+    letters_on,
     rail_colour,
     text_width,
 )
@@ -121,6 +123,7 @@ class _Writer:
     # Edges
     def _edges(self) -> Iterable[str]:
         sharp = self._sharp(self.layout.routes)
+        faint = f' opacity="{FAINT}"' if self.scale else ""  # gradients come to the fore
         for route in self.layout.routes:
             edge = self.scene.edges[route.edge]
             source, target = self.scene.boxes[edge.source], self.scene.boxes[edge.target]
@@ -135,7 +138,7 @@ class _Writer:
                 dash, kind = "5 3", f"{kind} folded"
             step = next((f" {c}" for c in target.classes.split() if c.startswith("step-")), "")
             yield (
-                f'<g id="{edge.id}" class="edge {kind}{step}" data-from="{source.id}" data-to="{target.id}">'
+                f'<g id="{edge.id}" class="edge {kind}{step}" data-from="{source.id}" data-to="{target.id}"{faint}>'
                 f'<path d="{path(route.points, sharp[route.net])}" fill="none" stroke="{colour}" '
                 f'stroke-width="{number(width)}"{dash_of(dash)}/>{arrow(route.points, colour)}</g>'
             )
@@ -153,10 +156,15 @@ class _Writer:
             if mark.weight is not None:
                 weight = self.scene.weights[mark.weight]
                 colour, kind = self.rail[weight.id][0], "mark weight"
-                words = f"<title>{escape(', '.join(plain(member) for member in weight.members))}</title>"
-            paint = Paint(self.theme.background, colour, colour, bold=mark.weight is not None)
-            frame = f'<rect {at(r)} rx="3" fill="{paint.fill}" stroke="{colour}" stroke-width="1"/>'
-            yield f'<g class="{kind}">{words}{frame}{label_text(mark.label, r.middle, paint, TAG_SCALE)}</g>'
+                words = ", ".join(plain(member) for member in weight.members)
+            paint = Paint(self.theme.background, colour, colour, 1.2, bold=mark.weight is not None)
+            if mark.share is not None and self.scale:
+                fill = self.scale.colour(mark.share, self.theme)
+                paint = replace(paint, fill=fill, text=letters_on(self.theme, fill), width=2.0)
+                words += f": gradient of norm {short(mark.share)} through this use"
+            frame = f'<rect {at(r)} rx="3" fill="{paint.fill}" stroke="{colour}" stroke-width="{number(paint.width)}"/>'
+            title = f"<title>{escape(words)}</title>" if words else ""
+            yield f'<g class="{kind}">{title}{frame}{label_text(mark.label, r.middle, paint, TAG_SCALE)}</g>'
 
     def _carried(self, source: Box, target: Box) -> bool:
         """Whether an edge carries a state from one column to another."""
@@ -173,14 +181,14 @@ class _Writer:
             colour, corners, back = self.theme.gradient, sharp[route.net], route.points[::-1]
             joint = route.net == target.id  # dashes begin where edges of one net have a common end
             way = path(back, corners) if joint else path(route.points, corners, reverse=True)
-            look, words = f'stroke-width="1.4"{dash_of(GRADIENT_DASH)}', ""
+            look, words, width = f'stroke-width="1.4"{dash_of(GRADIENT_DASH)}', "", 1.4
             if edge.share is not None and self.scale:
                 colour, width = self.scale.colour(edge.share, self.theme), self.scale.width(edge.share)
                 look = f'stroke-width="{number(width)}"{dash_of("" if edge.share else ZERO_DASH)}'
                 words = f"<title>gradient of norm {short(edge.share)}</title>"
             yield (
                 f'<g id="d{edge.id}" class="gradient" data-from="{target.id}" data-to="{source.id}">{words}'
-                f'<path d="{way}" fill="none" stroke="{colour}" {look}/>{arrow(back, colour)}</g>'
+                f'<path d="{way}" fill="none" stroke="{colour}" {look}/>{arrow(back, colour, width)}</g>'
             )
 
     def _sharp(self, routes: list[Route]) -> dict[str, frozenset[Point]]:
@@ -260,7 +268,7 @@ class _Writer:
         parts = [text(x, 9.5, title, SMALL_TEXT, self.theme.quiet, "start")]
         x += text_width(title, SMALL_TEXT) + BOX_PADDING
         for norm in scale.samples():
-            colour, words = scale.colour(norm, self.theme), f"{norm:.0e}"
+            colour, words = scale.colour(norm, self.theme), f"{norm:.1g}"
             parts.append(f'<path d="M{number(x)} 5.5H{number(x + 20)}" stroke="{colour}" stroke-width="{number(scale.width(norm))}"/>')
             parts.append(text(x + 24, 9.5, words, SMALL_TEXT, self.theme.quiet, "start"))
             x += 24 + text_width(words, SMALL_TEXT) + BOX_PADDING
