@@ -8,5 +8,6 @@ measures.
 
 from .drawing import Drawing, draw
 from .flow_chart import Chart, chart
+from .joining import side_by_side
 
-__all__ = ["Chart", "Drawing", "chart", "draw"]
+__all__ = ["Chart", "Drawing", "chart", "draw", "side_by_side"]

@@ -57,6 +57,7 @@ class _Bundle:
 
     gradient: bool = False
     folded: bool = False
+    loop: bool = False
     weights: dict[int, float | None] = field(default_factory=dict)  # boxes of parameters that multiply what comes along
     share: float | None = None
 
@@ -85,7 +86,7 @@ class _Closing:
                 shares[names[box]] = together(shares.get(names[box]), share)
             marks = tuple([Mark(weights[i].label, i, share) for i, share in shares.items()])
             name = f"e-{boxes[source].id}-{boxes[target].id}"
-            self.new.edges.append(Edge(name, source, target, 0, bundle.gradient, bundle.folded, marks, bundle.share))
+            self.new.edges.append(Edge(name, source, target, 0, bundle.gradient, bundle.folded, marks, bundle.share, bundle.loop))
         return self.new
 
     # Which parts stand together
@@ -110,6 +111,9 @@ class _Closing:
         for key in reversed(in_order(list(kinds), edges)):
             kind, cell = kinds[key], (key[0], lane[key], "cell", "1")
             if lane[key] not in self.lanes or kind in LEAVES:
+                continue
+            if kind == "delay":  # those of a cell's states are one
+                group[key] = (*key[:3], "all")
                 continue
             above = dict.fromkeys(group.get(user, user) for user in users[key])
             joins = next(iter(above), None) if kind in ("op", "fold") and key not in apart and len(above) == 1 else None
@@ -180,6 +184,7 @@ class _Closing:
                 bundle = bundles.setdefault(ends, _Bundle())
                 bundle.gradient |= edge.gradient
                 bundle.folded |= edge.folded
+                bundle.loop |= edge.loop
                 bundle.share = together(bundle.share, edge.share)
                 for box, share in factors.get(edge.target, ()):
                     bundle.weights[box] = together(bundle.weights.get(box), share)

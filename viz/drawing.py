@@ -18,6 +18,7 @@ from .layout import lay_out
 from .measuring import NO_MEASURES, badges_named, measure
 from .reach import Reach
 from .scene import Scene, build_scene
+from .rolling_up import roll_up
 from .selection import nets_of, select
 from .style import theme_named
 from .svg import Caption, write_svg
@@ -69,6 +70,7 @@ def draw(
     *,
     backward: bool = False,
     detail: str = "gates",
+    rolled: bool = False,
     open: Any = (),
     closed: Any = (),
     feeds: Mapping[Any, Any] | None = None,
@@ -88,6 +90,7 @@ def draw(
               whose gradients are among the roots; without any, the parameters)
     detail    "cell": each step of a cell is one box, with the weights written on the edges, the figure of lectures;
               "gates": each operation is a box; "nodes": with its local derivatives on the edges that enter it
+    rolled    draw one step for all: what is read from another step comes round through a box that delays it
     open      scopes that are shown in whole, such as {"layer1"}, where the rest is closed
     closed    scopes of which each step is one box, where the rest is open
     feeds     values of parameters and inputs. With `backward`, edges get the width and colour of log10 of the norm of
@@ -115,7 +118,11 @@ def draw(
     selection = select(what, bool(backward))
     shown = badges_named(badges, feeds is not None)
     measures = measure(selection, feeds) if feeds is not None else NO_MEASURES
-    scene = build_scene(selection, fold, notation, reach, measures, shown)
+    if rolled:
+        _check_rolled(backward or feeds is not None or bool(shown) or reach is not None)
+        scene = roll_up(selection, notation)
+    else:
+        scene = build_scene(selection, fold, notation, reach, measures, shown)
     scene = close(scene, closed_lanes(scene.lanes, detail, open, closed))
     layout = lay_out(scene)
     description = _describe(scene)
@@ -129,6 +136,14 @@ def draw(
         absorbed=scene.absorbed,
         hidden=scene.hidden,
     )
+
+
+def _check_rolled(more: bool) -> None:
+    if more:
+        raise DrawingError(
+            "a rolled picture is of all steps at once: it has no gradient, numbers or truncation",
+            fix="draw these unrolled; viz.side_by_side puts the two beside each other",
+        )
 
 
 def _default_title(what: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 from tinygraph.graph import Node
 from tinygraph.symbolic.notation import Notation
@@ -15,9 +16,16 @@ from .selection import Selection
 class Kinds:
     """What each node is to a reader: a state, a gate, a loss, ..."""
 
-    def __init__(self, selection: Selection, places: dict[int, Place], notation: Notation) -> None:
+    def __init__(
+        self,
+        selection: Selection,
+        places: dict[int, Place],
+        notation: Notation,
+        clock: Callable[[int], str] = str,
+    ) -> None:
         self.places = places
         self.notation = notation
+        self.clock = clock  # how a step is written
         self.states = set(selection.states) | {
             arg.label
             for node in selection.nodes
@@ -87,7 +95,8 @@ class Kinds:
     def _name(self, node: Node, name: str, step: int | None = None) -> Label:
         """The symbol of a node that is called `name` here."""
         found = self.notation.find(node.label) or self.notation.find(name, node.where.latex)
-        return symbol_label(self.notation.symbol(name, found), step) if found else name_label(name, step)
+        when = None if step is None else self.clock(step)
+        return symbol_label(self.notation.symbol(name, found), when) if found else name_label(name, when)
 
     def _written(self, arg: Node, lane: str) -> Label:
         """How an operand is written into the sign of its user; empty if it comes by an edge alone."""

@@ -49,7 +49,7 @@ def shortened(text: str, limit: int = LABEL_LIMIT) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def name_label(name: str, step: int | None = None) -> Label:
+def name_label(name: str, step: str | int | None = None) -> Label:
     """`W_i` as W with subscript i; a step joins the subscript."""
     base, _, below = shortened(name).partition("_")
     if not base:  # a name such as _x keeps its underscore
@@ -57,13 +57,13 @@ def name_label(name: str, step: int | None = None) -> Label:
     return _marked(GREEK.get(base, base), GREEK.get(below, below), "", step)
 
 
-def symbol_label(symbol: Symbol, step: int | None = None) -> Label:
+def symbol_label(symbol: Symbol, step: str | int | None = None) -> Label:
     r"""A symbol given as LaTeX, such as \tilde h, with its own marks; a step joins the subscript."""
     base, below, above = (shortened(spelled(part)) for part in symbol)
     return _marked(base, below, above, step)
 
 
-def _marked(base: str, below: str, above: str, step: int | None) -> Label:
+def _marked(base: str, below: str, above: str, step: str | int | None) -> Label:
     below = ",".join(part for part in (below, "" if step is None else str(step)) if part)
     return (Span(base), *([Span(above, 1)] if above else []), *([Span(below, -1)] if below else []))
 

@@ -86,7 +86,7 @@ class _LayOut:
                     return
             else:
                 self.channels.enter(row, f"{road.kind} {road.part}", reach if road.kind == "carry" else -reach)
-            rightward = target.column > source.column
+            rightward = edge.loop or target.column > source.column
             gap = self.gaps[source.column + rightward]
             gap.setdefault(self._lift_name(edge, road), len(gap))
             if not self._sideways(edge, rightward):
@@ -198,7 +198,7 @@ class _LayOut:
         if road.kind == "long" and self._rises(edge, road):
             y = self.channels.long_y(row, road.bundle)
             return [(start.middle[0], start.y), (start.middle[0], y), (x, y), (x, end.bottom)]
-        rightward = target.column > source.column
+        rightward = edge.loop or target.column > source.column
         turn = self._gap_at(source.column + rightward, self._lift_name(edge, road))
         if road.kind == "long":
             y = self.channels.long_y(row, road.bundle)

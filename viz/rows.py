@@ -18,7 +18,7 @@ def key_edges(scene: Scene) -> list[tuple[Key, Key]]:
     found: dict[tuple[Key, Key], None] = {}
     for edge in scene.edges:
         source, target = scene.boxes[edge.source], scene.boxes[edge.target]
-        if source.column == target.column >= 0:
+        if source.column == target.column >= 0 and not edge.loop:
             found[source.key, target.key] = None
     return list(found)
 

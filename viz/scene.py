@@ -77,6 +77,7 @@ class Edge:
     folded: bool = False
     marks: tuple[Mark, ...] = ()
     share: float | None = None  # the norm of the gradient that goes along it, where it was measured
+    loop: bool = False  # it comes round to a part below it in its own column
 
 
 @dataclass
@@ -196,23 +197,8 @@ class _Builder:
         return nodes[:first] + nodes[-last:]
 
     def _box(self, node: Node, column: int) -> Box:
-        kind = self.kinds.kind(node)
-        classes = [kind, _word(node.op.name)] if kind != node.op.name else [kind]
-        if node.step is not None:
-            classes.append(f"step-{node.step}")
-        label = self.kinds.label(node, self.lane[node.id]) + badge(node, self.badges, self.measures)
-        return Box(
-            f"n{node.id}",
-            kind,
-            label,
-            self.keys[node.id],
-            column,
-            self.lane[node.id],
-            " ".join(classes),
-            clean(node.describe()),
-            self.kinds.name(node, self.lane[node.id]) + badge(node, self.badges, self.measures),
-            node.op.name,
-        )
+        note = badge(node, self.badges, self.measures)
+        return node_box(node, self.kinds, self.keys[node.id], column, self.lane[node.id], note)
 
     def add_edges(self) -> None:
         folded: dict[tuple[int, int], tuple[int, bool, float | None]] = {}
@@ -273,6 +259,26 @@ class _Builder:
             label = (Span("⋯"),)
             self.scene.boxes.append(Box(name, "fold", label, key, self.folded, self.lane[node.id], "fold", detail))
         return self.stand_in[key]
+
+
+def node_box(node: Node, kinds: Kinds, key: Key, column: int, lane: str, badge: Label = ()) -> Box:
+    """The box of one node."""
+    kind = kinds.kind(node)
+    classes = [kind, _word(node.op.name)] if kind != node.op.name else [kind]
+    if node.step is not None:
+        classes.append(f"step-{node.step}")
+    return Box(
+        f"n{node.id}",
+        kind,
+        kinds.label(node, lane) + badge,
+        key,
+        column,
+        lane,
+        " ".join(classes),
+        clean(node.describe()),
+        kinds.name(node, lane) + badge,
+        node.op.name,
+    )
 
 
 def together(a: float | None, b: float | None) -> float | None:

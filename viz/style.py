@@ -52,6 +52,7 @@ FAINT = 0.45  # the opacity of edges beside which gradients are measured
 ZERO_DASH = "1 4"  # of a gradient that is exactly zero
 FLOW_WIDTH = (0.9, 5.0)  # of the weakest and the strongest gradient
 FLOW_DECADES = 12.0  # that a scale spans at most; what is weaker looks like the weakest
+JOINT = 60.0  # between two pictures side by side
 CUT_WIDTH = 2.0
 CUT_DASH = "9 5"
 CUT_GAP = 10.0  # room for the line of a cut, between the edges of a gap and the next column
@@ -108,6 +109,7 @@ LIGHT = Theme(
         "constant": Paint("#eceff3", "#59626e", "#1b1f24", 1.2, "4 2.5"),
         "loss": Paint("#f6d7de", "#8c1d3c", "#4d0c1f", 1.8, bold=True),
         "fold": Paint("#ffffff", "#7b8591", "#3a424d", 1.2, "2.5 2.5"),
+        "delay": Paint("#12416e", "#12416e", "#ffffff", 1.2),
     },
     rail=("#0072b2", "#b85400", "#00805e", "#a8558a", "#4467c4", "#8a7400", "#5b3fa0", "#4a4f57"),
     flow=("#d9c3cd", "#d495b3", "#c9588c", "#a01f63", "#5c0a38"),
@@ -132,6 +134,7 @@ DARK = Theme(
         "constant": Paint("#2a313a", "#a9b3bf", "#eef1f5", 1.2, "4 2.5"),
         "loss": Paint("#571b2e", "#ff9db5", "#fff0f4", 1.8, bold=True),
         "fold": Paint("#14181d", "#8b95a1", "#cfd6de", 1.2, "2.5 2.5"),
+        "delay": Paint("#8cc4ff", "#8cc4ff", "#14181d", 1.2),
     },
     rail=("#56b4e9", "#e69f00", "#2fc79c", "#e08fc0", "#8fb7ff", "#f0e442", "#b79cf0", "#c3cad3"),
     flow=("#59404c", "#8d4d6c", "#c95f93", "#ff8dbd", "#ffdbea"),

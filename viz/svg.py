@@ -42,7 +42,7 @@ from .style import (
 
 NAMES = {
     "parameter": "parameter", "input": "input", "constant": "constant", "state": "state", "cell": "cell", "value": "named value",
-    "op": "operation", "loss": "loss or result", "fold": "folded",
+    "op": "operation", "loss": "loss or result", "delay": "delay of one step or more", "fold": "folded",
 }  # fmt: skip
 
 
@@ -168,6 +168,8 @@ class _Writer:
 
     def _carried(self, source: Box, target: Box) -> bool:
         """Whether an edge carries a state from one column to another."""
+        if "delay" in (source.kind, target.kind):
+            return True
         return source.column not in (-1, target.column) and target.key[0] != AFTER and source.key in self.states
 
     def _gradients(self) -> Iterable[str]:
