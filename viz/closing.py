@@ -16,6 +16,7 @@ from typing import Any
 from tinygraph.errors import DrawingError, nearest
 
 from .labels import Label, Span, plain
+from .places import BEFORE
 from .rows import in_order, key_edges
 from .scene import Box, Edge, Key, Mark, Scene, Weight, together
 
@@ -65,12 +66,12 @@ class _Bundle:
 class _Closing:
     def __init__(self, scene: Scene, lanes: Collection[str]) -> None:
         self.scene, self.lanes = scene, lanes
-        self.group = self._groups()
         self.new = replace(scene, boxes=[], edges=[], notes=list(scene.notes), weights=[])
         self.at: dict[int, int] = {}  # old box to new
         states = [f"={state}" for state in scene.states]
         states += [box.key[2] for box in reversed(scene.boxes) if box.kind == "state"]  # the output is made last
         self.rank = {part: i for i, part in enumerate(dict.fromkeys(states))}
+        self.group = self._groups()
         self.inner: dict[int, None] = {}  # parameters that are used inside closed lanes
 
     def run(self) -> Scene:
@@ -110,7 +111,11 @@ class _Closing:
         main: set[Key] = set()
         for key in reversed(in_order(list(kinds), edges)):
             kind, cell = kinds[key], (key[0], lane[key], "cell", "1")
-            if lane[key] not in self.lanes or kind in LEAVES:
+            if lane[key] not in self.lanes:
+                continue
+            if kind in LEAVES:
+                if key[0] == BEFORE and key[2] in self.rank:
+                    group[key] = cell
                 continue
             if kind == "delay":  # those of a cell's states are one
                 group[key] = (*key[:3], "all")
@@ -180,7 +185,9 @@ class _Closing:
             if edge.source not in self.at or (edge.source in self.inner and scene.boxes[edge.target].key in self.group):
                 continue
             ends = self.at[edge.source], self.at[edge.target]
-            if ends[0] != ends[1]:
+            if not {scene.boxes[edge.source].key, scene.boxes[edge.target].key} & self.group.keys():
+                self.new.edges.append(replace(edge, source=ends[0], target=ends[1]))
+            elif ends[0] != ends[1]:
                 bundle = bundles.setdefault(ends, _Bundle())
                 bundle.gradient |= edge.gradient
                 bundle.folded |= edge.folded
@@ -227,7 +234,7 @@ def _notes(weights: list[Weight]) -> list[str]:
     words = [f"{plain(w.label)} = {_listed(w)}" for w in weights if w.used and len(w.members) > 1]
     inside = ", ".join(dict.fromkeys(_listed(w) for w in weights if not w.used))
     found = [*dict.fromkeys(words), *([f"inside the boxes: {inside}"] if inside else [])]
-    return ["   ·   ".join(found)] if found else []
+    return found
 
 
 def _listed(weight: Weight) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from .reach import Reach
 from .scene import Scene, build_scene
 from .rolling_up import roll_up
 from .selection import nets_of, select
+from .slopes import slope_values
 from .style import theme_named
 from .svg import Caption, write_svg
 
@@ -118,6 +119,8 @@ def draw(
     selection = select(what, bool(backward))
     shown = badges_named(badges, feeds is not None)
     measures = measure(selection, feeds) if feeds is not None else NO_MEASURES
+    if detail == "nodes":
+        measures = replace(measures, slopes=slope_values(selection, feeds) if feeds is not None else {})
     if rolled:
         _check_rolled(backward or feeds is not None or bool(shown) or reach is not None)
         scene = roll_up(selection, notation)

@@ -31,11 +31,15 @@ ENTRIES = 3  # of a vector, to be written out
 
 @dataclass(frozen=True)
 class Measures:
-    """Values and gradients by node id, and Frobenius norms of the gradient's shares by (node id, operand)."""
+    """Values and gradients by node id, and Frobenius norms of the gradient's shares by (node id, operand).
+
+    `slopes` are local derivatives between scalars, likewise; None if none are wanted.
+    """
 
     values: Mapping[int, Any] = field(default_factory=dict)
     gradients: Mapping[int, Any] = field(default_factory=dict)
     shares: Mapping[tuple[int, int], float] = field(default_factory=dict)
+    slopes: Mapping[tuple[int, int], float] | None = None
 
 
 NO_MEASURES = Measures()

@@ -20,10 +20,11 @@ from tinygraph.symbolic.notation import Notation, labels_of
 
 from .kinds import Kinds
 from .labels import Label, Span, clean
-from .measuring import NO_MEASURES, Measures, badge
+from .measuring import NO_MEASURES, Measures, badge, short
 from .places import RAIL, Column, Place, find_lanes, find_places, make_columns
 from .reach import CHART_LIMIT, Reach
 from .selection import Selection
+from .slopes import slope_label
 
 COLUMN_LIMIT = 120  # boxes; a larger column is cut
 COLUMN_SHOWS = (10, 10)  # its first and last boxes
@@ -225,11 +226,22 @@ class _Builder:
                         folded[source, target] = (first, flows or gradient, together(known, share))
                 else:
                     name = f"e{arg.id}-{node.id}-{position}"
-                    self.scene.edges.append(Edge(name, source, target, position, gradient, share=share))
+                    marks = self._slope(node, position)
+                    self.scene.edges.append(Edge(name, source, target, position, gradient, False, marks, share))
         boxes = self.scene.boxes
         for (source, target), (position, gradient, share) in folded.items():
             name = f"e-{boxes[source].id}-{boxes[target].id}"
             self.scene.edges.append(Edge(name, source, target, position, gradient, folded=True, share=share))
+
+    def _slope(self, node: Node, position: int) -> tuple[Mark, ...]:
+        """The local derivative on an edge, if they are wanted: a number where it is known, else a formula."""
+        slopes = self.measures.slopes
+        if slopes is None:
+            return ()
+        if (node.id, position) in slopes:
+            return (Mark((Span(short(slopes[node.id, position])),)),)
+        label = slope_label(node, position, lambda one: self.kinds.name(one, self.lane[one.id]))
+        return (Mark(label),) if label else ()
 
     def add_reach(self, reach: Reach) -> None:
         scene = self.scene

@@ -8,7 +8,7 @@ on the graph alone: numbers are written with a fixed format and nothing is itera
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from .dots import junctions
@@ -27,6 +27,8 @@ from .style import (
     FONT,
     GRADIENT_DASH,
     HEADER_TEXT,
+    LEGEND_WIDTH,
+    LINE_HEIGHT,
     MARGIN,
     SMALL_TEXT,
     TAG_SCALE,
@@ -71,14 +73,14 @@ class _Writer:
 
     def document(self, caption: Caption) -> str:
         theme, layout = self.theme, self.layout
-        legend, legend_width = self._legend()
         notes = [clean(note) for note in self.scene.notes]
         top = MARGIN + (TITLE_TEXT * 1.5 if caption.shown_title else 0)
         foot = top + layout.height + SMALL_TEXT * 1.4
         widths = [text_width(caption.shown_title, TITLE_TEXT, bold=True), *(text_width(n, SMALL_TEXT) for n in notes)]
+        legend, legend_width, rows = self._legend(max([LEGEND_WIDTH, layout.width, *widths]))
         inner = max(layout.width, legend_width, *widths)
         width, left = number(2 * MARGIN + inner), number(MARGIN + (inner - layout.width) / 2)
-        height = number(foot + (len(notes) + 1) * SMALL_TEXT * 1.6 + MARGIN / 2)
+        height = number(foot + (len(notes) + rows) * LINE_HEIGHT + MARGIN / 2)
         lines = [
             '<?xml version="1.0" encoding="UTF-8"?>',
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
@@ -100,7 +102,7 @@ class _Writer:
         lines.append("</g>")
         lines += [f'<g class="legend" transform="translate({number(MARGIN)} {number(foot)})">', *legend, "</g>"]
         for i, note in enumerate(notes):
-            y = foot + (i + 1.25) * SMALL_TEXT * 1.6 + SMALL_TEXT / 3
+            y = foot + (i + rows + 0.25) * LINE_HEIGHT + SMALL_TEXT / 3
             lines.append(f'<g class="note">{text(MARGIN, y, note, SMALL_TEXT, theme.quiet, "start")}</g>')
         lines.append("</svg>")
         return "\n".join(lines) + "\n"
@@ -239,39 +241,52 @@ class _Writer:
             yield from write_chart(self.scene.reach, self.layout.chart, self.theme)
 
     # Below
-    def _legend(self) -> tuple[list[str], float]:
-        """A sample of each kind that occurs, and the width of them all."""
-        kinds = [kind for kind in NAMES if any(box.kind == kind for box in self.scene.boxes)]
-        parts, x = [], 0.0
-        for kind in kinds:
-            colour = self.theme.quiet
-            paint = Paint(colour, colour, colour) if kind == "parameter" else self.theme.paints[kind]
-            parts.append(shape(kind, Rectangle(x, 0.0, 18.0, 11.0), paint))
-            parts.append(text(x + 23, 9.5, NAMES[kind], SMALL_TEXT, self.theme.quiet, "start"))
-            x += 23 + text_width(NAMES[kind], SMALL_TEXT) + 2 * BOX_PADDING
-        if self.scale:
-            drawn, x = self._scale_legend(self.scale, x)
-            parts += drawn
-        elif self.layout.gradients:
-            line = f"M{number(x + 18)} 5.5H{number(x)}"
-            parts.append(f'<path d="{line}" stroke="{self.theme.gradient}" stroke-width="1.4"{dash_of(GRADIENT_DASH)}/>')
-            parts.append(arrow([(x + 18, 5.5), (x, 5.5)], self.theme.gradient))
-            parts.append(text(x + 23, 9.5, "gradient", SMALL_TEXT, self.theme.quiet, "start"))
-            x += 23 + text_width("gradient", SMALL_TEXT) + 2 * BOX_PADDING
-        if self.layout.cuts:
-            parts.append(f'<path d="M{number(x)} 5.5H{number(x + 23)}" {cut_look(self.theme)}/>')
-            parts.append(text(x + 28, 9.5, "gradient cut", SMALL_TEXT, self.theme.quiet, "start"))
-            x += 28 + text_width("gradient cut", SMALL_TEXT)
-        return parts, x
+    def _legend(self, room: float) -> tuple[list[str], float, int]:
+        """A sample of each kind that occurs, in lines of at most `room`; the width of the longest, and how many."""
+        lines: list[str] = []
+        x, widest, row = 0.0, 0.0, 0
+        for parts, width in self._samples():
+            if x and x + width > room:
+                x, row = 0.0, row + 1
+            lines += [f'<g transform="translate({number(x)} {number(row * LINE_HEIGHT)})">', *parts, "</g>"]
+            x += width + 2 * BOX_PADDING
+            widest = max(widest, x)
+        return lines, widest, row + 1
 
-    def _scale_legend(self, scale: Scale, x: float) -> tuple[list[str], float]:
-        """Samples of the widths and colours of gradients, with their norms, from `x` on; and where they end."""
+    def _samples(self) -> Iterator[tuple[list[str], float]]:
+        """Each entry of the legend, drawn from x = 0 on, with its width."""
+        for kind in NAMES:
+            if any(box.kind == kind for box in self.scene.boxes):
+                colour = self.theme.quiet
+                paint = Paint(colour, colour, colour) if kind == "parameter" else self.theme.paints[kind]
+                yield self._sample([shape(kind, Rectangle(0.0, 0.0, 18.0, 11.0), paint)], 18.0, NAMES[kind])
+        if any(weight.used for weight in self.scene.weights):
+            colour = self.theme.quiet
+            frame = f'<rect x="0" y="0" width="11" height="11" rx="3" fill="none" stroke="{colour}" stroke-width="1.2"/>'
+            yield self._sample([frame], 11.0, "weight on an edge")
+        if self.scale:
+            yield self._scale_sample(self.scale)
+        elif self.layout.gradients:
+            colour = self.theme.gradient
+            line = f'<path d="M18 5.5H0" stroke="{colour}" stroke-width="1.4"{dash_of(GRADIENT_DASH)}/>'
+            yield self._sample([line, arrow([(18.0, 5.5), (0.0, 5.5)], colour)], 18.0, "gradient")
+        if self.layout.cuts:
+            yield self._sample([f'<path d="M0 5.5H23" {cut_look(self.theme)}/>'], 23.0, "gradient cut")
+
+    def _sample(self, parts: list[str], width: float, words: str) -> tuple[list[str], float]:
+        return [*parts, text(width + 5, 9.5, words, SMALL_TEXT, self.theme.quiet, "start")], width + 5 + text_width(
+            words, SMALL_TEXT
+        )
+
+    def _scale_sample(self, scale: Scale) -> tuple[list[str], float]:
+        """Samples of the widths and colours of gradients, with their norms."""
         title = "norm of the gradient"
-        parts = [text(x, 9.5, title, SMALL_TEXT, self.theme.quiet, "start")]
-        x += text_width(title, SMALL_TEXT) + BOX_PADDING
+        parts = [text(0.0, 9.5, title, SMALL_TEXT, self.theme.quiet, "start")]
+        x = text_width(title, SMALL_TEXT) + BOX_PADDING
         for norm in scale.samples():
-            colour, words = scale.colour(norm, self.theme), f"{norm:.1g}"
-            parts.append(f'<path d="M{number(x)} 5.5H{number(x + 20)}" stroke="{colour}" stroke-width="{number(scale.width(norm))}"/>')
+            look = f'stroke="{scale.colour(norm, self.theme)}" stroke-width="{number(scale.width(norm))}"'
+            words = f"{norm:.1g}"
+            parts.append(f'<path d="M{number(x)} 5.5H{number(x + 20)}" {look}/>')
             parts.append(text(x + 24, 9.5, words, SMALL_TEXT, self.theme.quiet, "start"))
             x += 24 + text_width(words, SMALL_TEXT) + BOX_PADDING
-        return parts, x + BOX_PADDING
+        return parts, x
