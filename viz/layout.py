@@ -46,24 +46,30 @@ class _LayOut:
         self.channels = Channels(max(self.rows.values(), default=0) + 1)
         self.gaps: list[dict[str, int]] = [{} for _ in range(len(scene.columns) + 1)]
         self.room = [0.0] * len(scene.columns)  # for what is written on edges that come in level
+        self.entered: set[int] = set()  # boxes that an edge enters level from the left
         self.column_x: list[float] = []
         self.cuts = scene.cuts
         self.rail_y: dict[str, float] = {}
 
     def run(self) -> Layout:
-        for edge, road in zip(self.scene.edges, self.roads, strict=True):
+        pairs = list(zip(self.scene.edges, self.roads, strict=True))
+        self.entered = {edge.target for edge, road in pairs if self._level(edge, road)}
+        for edge, road in pairs:
             self._book(edge, road)
         self._book_local()
         lanes = self._lane_rows()
         self.channels.settle(0.0, apart={low for low, _ in lanes.values() if low > 0})
         self._place_columns()
         layout = Layout()
+        marked: set[tuple[int, Road]] = set()
         layout.boxes = [self._rectangle(i) for i in range(len(self.scene.boxes))]
         for index, (edge, road) in enumerate(zip(self.scene.edges, self.roads, strict=True)):
             layout.routes.append(Route(index, self._net(edge, road), tidy(self._points(edge, road))))
             if edge.gradient:
                 layout.gradients.append(Route(index, self._net(edge, road), beside(layout.routes[-1].points)))
-            layout.marks += place_marks(index, edge, layout.routes[-1].points)
+            if edge.marks and (edge.target, road) not in marked:  # edges that share a road share its marks
+                marked.add((edge.target, road))
+                layout.marks += place_marks(index, edge, layout.routes[-1].points)
         self._frame(layout)
         return layout
 
@@ -127,6 +133,8 @@ class _LayOut:
         """Whether the edge leaves its source at the side."""
         source = self.scene.boxes[edge.source]
         shape = self.shapes[source.column]
+        if not rightward and edge.source in self.entered:
+            return False
         return source.key in (shape.rightmost if rightward else shape.leftmost)
 
     def _lift_name(self, edge: Edge, road: Road) -> str:

@@ -77,7 +77,7 @@ def measure(selection: Selection, feeds: Mapping[Any, Any]) -> Measures:
 def badge(node: Node, which: tuple[str, ...], measures: Measures) -> tuple[Span, ...]:
     """What is written behind the label of a node, small."""
     words = [word for kind in which if (word := _badge(node, kind, measures))]
-    return (Span(f"  {clean(' '.join(words))}", 2),) if words else ()
+    return (Span(f"  {clean(' | '.join(words))}", 2),) if words else ()
 
 
 def badges_named(badges: Any, measured: bool) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ class Scale:
         """From 0, weakest, to 1, strongest. Zero is the weakest, and what is not finite the strongest."""
         if norm == 0:
             return 0.0
-        if not isfinite(norm) or self.high == self.low:
+        if not isfinite(norm):
             return 1.0
         return min(max((log10(norm) - self.low) / (self.high - self.low), 0.0), 1.0)
 
@@ -37,12 +37,13 @@ class Scale:
 
     def samples(self) -> list[float]:
         """Norms for a legend, from the weakest to the strongest."""
-        if self.low == self.high:
-            return [10**self.high]
         return [10 ** (self.low + (self.high - self.low) * i / (STEPS - 1)) for i in range(STEPS)]
 
 
 def scale_of(norms: Iterable[float]) -> Scale | None:
     """The scale on which these norms differ; None if there are none above zero."""
     logs = [log10(norm) for norm in norms if norm > 0 and isfinite(norm)]
-    return Scale(max(min(logs), max(logs) - FLOW_DECADES), max(logs)) if logs else None
+    if not logs:
+        return None
+    most, least = FLOW_DECADES
+    return Scale(min(max(min(logs), max(logs) - most), max(logs) - least), max(logs))

@@ -43,7 +43,7 @@ def slope_label(node: Node, index: int, name: Name) -> Label:
     except (TinygraphError, ValueError):
         return ()
     found: list[Span] = []
-    for monomial, coefficient in sorted(terms.items(), key=lambda term: len(term[0])):
+    for monomial, coefficient in sorted(terms.items(), key=lambda term: sum(exponent for _, exponent in term[0])):
         found += _term(node, monomial, coefficient, name, bool(found))
     label = tuple(found) or (Span("0"),)
     return label if label_width(label) <= LONGEST else ()
