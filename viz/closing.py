@@ -110,19 +110,24 @@ class _Closing:
         group: dict[Key, Key] = {}
         main: set[Key] = set()
         for key in reversed(in_order(list(kinds), edges)):
-            kind, cell = kinds[key], (key[0], lane[key], "cell", "1")
+            kind = kinds[key]
             if lane[key] not in self.lanes:
                 continue
             if kind in LEAVES:
                 if key[0] == BEFORE and key[2] in self.rank:
-                    group[key] = cell
+                    group[key] = _cell(key)
                 continue
             if kind == "delay":  # those of a cell's states are one
                 group[key] = (*key[:3], "all")
                 continue
             above = dict.fromkeys(group.get(user, user) for user in users[key])
-            joins = next(iter(above), None) if kind in ("op", "fold") and key not in apart and len(above) == 1 else None
-            group[key] = cell if kind == "state" or cell in above else joins if joins in main and joins else key
+            cells = [one for one in above if one[1:3] == (lane[key], "cell")]
+            if kind == "state" or cells:
+                group[key] = _cell(key) if kind == "state" else cells[0]
+            elif kind in ("op", "fold") and key not in apart and len(above) == 1 and above.keys() <= main:
+                group[key] = next(iter(above))
+            else:
+                group[key] = key
             main.add(group[key])
         return group
 
@@ -227,6 +232,11 @@ class _Closing:
         """A parameter's scope and its name without a subscript."""
         one = self.scene.boxes[box]
         return f"{one.lane}/{one.label[0].text}"
+
+
+def _cell(state: Key) -> Key:
+    """The cell of a state; states that a scope makes several times in one step, as in a tree, are of several cells."""
+    return (*state[:2], "cell", state[3])
 
 
 def _notes(weights: list[Weight]) -> list[str]:

@@ -84,8 +84,8 @@ def draw(
 ) -> Drawing:
     """Draw an unrolled net, a stack of nets, a graph, a node, or nodes in lists and dicts: all that they depend on.
 
-    what      a net is drawn from its last states down, a graph from all that nothing uses, and what `tg.truncate`
-              returned as the graph that it made, with its truncation
+    what      a net is drawn from its last states down, a graph from all that nothing uses, what `models.compose`
+              returned as a tree, and what `tg.truncate` returned as the graph that it made, with its truncation
     backward  draw the flow of the gradient too: a reversed edge beside each forward edge that a
               cotangent crosses, from the loss (the roots) to what it is differentiated by (the nodes
               whose gradients are among the roots; without any, the parameters)

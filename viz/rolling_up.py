@@ -33,7 +33,7 @@ class _RollingUp:
         self.selection = selection
         self.sinks = [node for node in selection.nodes if node.id not in used]
         self.rolled: Rolled = roll(self.sinks)
-        self.places = find_places(selection.nodes)
+        self.places = find_places(selection.nodes, selection.time)
         self.times = self._times()
         self.now = self._most_regular()
         self.lanes, self.lane = find_lanes(selection.nodes, self.places)

@@ -94,6 +94,7 @@ class Scene:
     hidden: int = 0  # nodes of folded steps, or cut
     reach: Reach | None = None  # what a truncation keeps
     states: tuple[str, ...] = ()  # labels of the states known, the output first
+    tree: bool = False  # read from left to right, without time
     weights: list[Weight] = field(default_factory=list)  # that are written on edges
     enclosed: int = 0  # nodes that stand for themselves no more, in closed boxes
 
@@ -117,11 +118,11 @@ def build_scene(
     Raises `DrawingError` for a `fold` that is none, or a truncation of steps that there are not;
     `UnknownNameError` for a notation of what is not drawn.
     """
-    places = find_places(selection.nodes)
+    places = find_places(selection.nodes, selection.time)
     columns = make_columns(places, selection.nodes, fold)
     lanes, lane = find_lanes(selection.nodes, places)
     builder = _Builder(
-        Scene(columns, lanes, states=selection.states),
+        Scene(columns, lanes, states=selection.states, tree=not selection.time),
         Kinds(selection, places, Notation(notation, labels_of(selection.nodes))),
         selection,
         places,

@@ -87,7 +87,7 @@ def column_shapes(scene: Scene, rows: dict[Key, int], roads: list[Road]) -> list
             shapes.append(_narrow(own[column], rows))
         else:
             if group not in full:
-                full[group] = _full(groups[group], widths, rows, key_edges(scene))
+                full[group] = _full(groups[group], widths, rows, key_edges(scene), scene.tree)
             shapes.append(full[group])
     for key, roads_in in entries.items():
         if all(key in shape.leftmost & shape.rightmost for shape in shapes if key in shape.middle):
@@ -99,10 +99,14 @@ def column_shapes(scene: Scene, rows: dict[Key, int], roads: list[Road]) -> list
 
 
 def _full(
-    keys: dict[Key, float], widths: dict[Key, float], rows: dict[Key, int], edges: list[tuple[Key, Key]]
+    keys: dict[Key, float],
+    widths: dict[Key, float],
+    rows: dict[Key, int],
+    edges: list[tuple[Key, Key]],
+    reading: bool,
 ) -> Shape:
     own = {key: widths[key] for key in keys}
-    arrangement = arrange(own, rows, [(s, t) for s, t in edges if s in own and t in own])
+    arrangement = arrange(own, rows, [(s, t) for s, t in edges if s in own and t in own], reading)
     _part(arrangement)
     middle = {key: arrangement.vertices[i].x for key, i in arrangement.box.items()}
     shape = Shape(arrangement.width, middle, own, arrangement=arrangement)

@@ -51,6 +51,7 @@ DOT = 2.1
 GRADIENT_OFFSET = 3.5
 GRADIENT_DASH = "4 2.5"
 FAINT = 0.45  # the opacity of edges beside which gradients are measured
+FORCED_DASH = "7 2.5 1.5 2.5"  # of a value that is fed in place of a state
 ZERO_DASH = "1 4"  # of a gradient that is exactly zero
 FLOW_WIDTH = (0.9, 5.0)  # of the weakest and the strongest gradient
 FLOW_DECADES = (12.0, 2.0)  # that a scale spans at most and at least; what is weaker looks like the weakest

@@ -25,6 +25,7 @@ from .style import (
     DOT,
     FAINT,
     FONT,
+    FORCED_DASH,
     GRADIENT_DASH,
     HEADER_TEXT,
     LEGEND_WIDTH,
@@ -134,6 +135,8 @@ class _Writer:
                 (colour, dash), kind = self.rail[source.id], "use"
             elif self._carried(source, target):
                 colour, width, kind = self._written(edge) or self.theme.carried, 2.0, "carried"
+            elif _forced(source, target):
+                colour, dash, kind = self._written(edge) or self.theme.paints["input"].line, FORCED_DASH, "forced"
             else:
                 colour = self._written(edge) or colour
             if edge.folded:
@@ -264,6 +267,10 @@ class _Writer:
             colour = self.theme.quiet
             frame = f'<rect x="0" y="0" width="11" height="11" rx="3" fill="none" stroke="{colour}" stroke-width="1.2"/>'
             yield self._sample([frame], 11.0, "weight on an edge")
+        ends = ((self.scene.boxes[edge.source], self.scene.boxes[edge.target]) for edge in self.scene.edges)
+        if any(_forced(source, target) for source, target in ends):
+            look = f'stroke="{self.theme.paints["input"].line}" stroke-width="1.3"{dash_of(FORCED_DASH)}'
+            yield self._sample([f'<path d="M0 5.5H23" {look}/>'], 23.0, "given in place of a state")
         if self.scale:
             yield self._scale_sample(self.scale)
         elif self.layout.gradients:
@@ -290,3 +297,8 @@ class _Writer:
             parts.append(text(x + 24, 9.5, words, SMALL_TEXT, self.theme.quiet, "start"))
             x += 24 + text_width(words, SMALL_TEXT) + BOX_PADDING
         return parts, x
+
+
+def _forced(source: Box, target: Box) -> bool:
+    """Whether a target is fed to the next step in place of what the net said: teacher forcing."""
+    return source.kind == "input" and 0 <= source.column < target.column and source.key[0] == target.key[0] == "steps"
