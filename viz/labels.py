@@ -35,7 +35,10 @@ _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 def clean(text: str) -> str:
     """The text without what XML forbids (control characters, lone surrogates) on one line."""
-    return "".join(c if _allowed(c) else "\N{REPLACEMENT CHARACTER}" for c in " ".join(text.split()))
+    line = " ".join(text.split())
+    if line.isascii() and line.isprintable():
+        return line
+    return "".join(c if _allowed(c) else "\N{REPLACEMENT CHARACTER}" for c in line)
 
 
 def _allowed(character: str) -> bool:

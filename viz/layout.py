@@ -48,8 +48,10 @@ class _LayOut:
         self.room = [0.0] * len(scene.columns)  # for what is written on edges that come in level
         self.entered: set[int] = set()  # boxes that an edge enters level from the left
         self.column_x: list[float] = []
+        self.shape_x: list[float] = []  # where the boxes of each column begin
         self.cuts = scene.cuts
         self.rail_y: dict[str, float] = {}
+        self.boxes: list[Rectangle] = []
 
     def run(self) -> Layout:
         pairs = list(zip(self.scene.edges, self.roads, strict=True))
@@ -62,7 +64,7 @@ class _LayOut:
         self._place_columns()
         layout = Layout()
         marked: set[tuple[int, Road]] = set()
-        layout.boxes = [self._rectangle(i) for i in range(len(self.scene.boxes))]
+        self.boxes = layout.boxes = [self._rectangle(i) for i in range(len(self.scene.boxes))]
         for index, (edge, road) in enumerate(zip(self.scene.edges, self.roads, strict=True)):
             layout.routes.append(Route(index, self._net(edge, road), tidy(self._points(edge, road))))
             if edge.gradient:
@@ -169,6 +171,7 @@ class _LayOut:
             x += self.room[column]
             self.column_x.append(x)
             title = text_width(self.scene.columns[column].title, HEADER_TEXT, bold=True)
+            self.shape_x.append(x + max(0.0, title - shape.width) / 2)
             x += max(shape.width, title)
         self.gap_x.append(x + CLEARANCE)
         self.right = x + (CLEARANCE + len(self.gaps[-1]) * TRACK if self.gaps[-1] else 0.0)
@@ -183,8 +186,7 @@ class _LayOut:
         return Rectangle(x, self.channels.row_y[self.rows[box.key]] - BOX_HEIGHT / 2, shape.widths[box.key], BOX_HEIGHT)
 
     def _column_left(self, column: int) -> float:
-        title = text_width(self.scene.columns[column].title, HEADER_TEXT, bold=True)
-        return self.column_x[column] + max(0.0, title - self.shapes[column].width) / 2
+        return self.shape_x[column]
 
     def _gap_at(self, gap: int, name: str) -> float:
         return self.gap_x[gap] + self.gaps[gap][name] * TRACK
@@ -193,7 +195,7 @@ class _LayOut:
     def _points(self, edge: Edge, road: Road) -> list[Point]:
         source, target = self.scene.boxes[edge.source], self.scene.boxes[edge.target]
         row = self.rows[target.key]
-        start, end = self._rectangle(edge.source), self._rectangle(edge.target)
+        start, end = self.boxes[edge.source], self.boxes[edge.target]
         if self._level(edge, road):
             return [(start.right, start.middle[1]), (end.x, end.middle[1])]
         x = self._column_left(target.column) + self._port(edge, road)

@@ -143,7 +143,8 @@ class _RollingUp:
                 start = self._delay(source, late, self._beginning(node, position))
             else:
                 start = self.box[source.id]
-            self._connect(start, self.box[node.id], position)
+            over_time = node.id not in self.times and arg.id in self.times  # one edge for those from all steps
+            self._connect(start, self.box[node.id], 0 if over_time else position)
 
     def _delay(self, source: Node, late: int, beginning: Node | None) -> int:
         """The box through which a value comes that is read `late` steps after its own."""

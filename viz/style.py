@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from unicodedata import combining
 
 from tinygraph.errors import DrawingError, nearest
@@ -180,6 +181,7 @@ _WIDTHS = (
 _BOLD = 1.15
 
 
+@lru_cache(maxsize=1 << 16)
 def text_width(text: str, size: float, bold: bool = False) -> float:
     """The width of a line of text; characters outside ASCII count as wide ones, but accents have no width."""
     plain = (c for c in text if not combining(c))
