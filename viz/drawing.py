@@ -16,6 +16,7 @@ from .closing import close, closed_lanes
 from .labels import clean
 from .layout import lay_out
 from .measuring import NO_MEASURES, badges_named, measure
+from .rail_folding import fold_rail
 from .reach import Reach
 from .scene import Scene, build_scene
 from .rolling_up import roll_up
@@ -100,7 +101,8 @@ def draw(
     badges    small numbers in the boxes: "value", "norm", "gradient" (norms are over entries and examples), "shape"
     title     a heading
     fold      "auto" folds more than 8 steps into the first 3 and last 2; (first, last) says how many to
-              draw; True always folds, False never. Columns of more than 120 boxes are cut, unless False
+              draw; True always folds, False never. Columns of more than 120 boxes are cut, unless False,
+              and so is a rail of more than 40 parameters
     theme     "light" or "dark"
     truncation  what `tg.truncate` returned for these steps: dashed lines where gradients are cut, and beside the
               picture a chart of the pairs (s, t) that are kept, in which the loss at t reaches step s
@@ -127,6 +129,7 @@ def draw(
     else:
         scene = build_scene(selection, fold, notation, reach, measures, shown)
     scene = close(scene, closed_lanes(scene.lanes, detail, open, closed))
+    scene = scene if fold is False else fold_rail(scene)
     layout = lay_out(scene)
     description = _describe(scene)
     caption = Caption(clean(title) or _default_title(what), description, clean(title))
