@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from .dots import junctions
 from .geometry import Layout, Point, Rectangle, Route
-from .labels import clean, plain
+from .labels import clean, plain, shortened
 from .marks import arrow, at, dash_of, escape, label_text, number, path, shape, text
 from .measuring import short
 from .places import AFTER
@@ -22,6 +22,7 @@ from .scale import Scale, scale_of
 from .scene import Box, Edge, Scene
 from .style import (
     BOX_PADDING,
+    DETAIL_LIMIT,
     DOT,
     FAINT,
     FONT,
@@ -163,7 +164,7 @@ class _Writer:
             if mark.weight is not None:
                 weight = self.scene.weights[mark.weight]
                 colour, kind = self.rail[weight.id][0], "mark weight"
-                words = ", ".join(plain(member) for member in weight.members)
+                words = shortened(", ".join(plain(member) for member in weight.members), DETAIL_LIMIT)
             paint = Paint(self.theme.background, colour, colour, 1.2, bold=mark.weight is not None)
             if mark.share is not None and self.scale:
                 fill = self.scale.colour(mark.share, self.theme)
