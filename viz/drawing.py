@@ -18,8 +18,8 @@ from .layout import lay_out
 from .measuring import NO_MEASURES, badges_named, measure
 from .rail_folding import fold_rail
 from .reach import Reach
-from .scene import Scene, build_scene
 from .rolling_up import roll_up
+from .scene import Scene, build_scene
 from .selection import nets_of, select
 from .slopes import slope_values
 from .style import theme_named
@@ -31,7 +31,7 @@ class Drawing:
     """A picture. It shows itself in a notebook; `svg` is its text.
 
     `nodes`, `edges` and `gradients` count what is drawn, `absorbed` the scalar constants written into
-    operations, `hidden` the nodes of folded steps.
+    operations, `hidden` the nodes of folded steps, `enclosed` those inside the boxes of cells.
     """
 
     svg: str
@@ -41,6 +41,7 @@ class Drawing:
     gradients: int
     absorbed: int
     hidden: int
+    enclosed: int = 0
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the picture to a `.svg` file, whole or not at all; the path. Raises `DrawingError`."""
@@ -141,6 +142,7 @@ def draw(
         gradients=len(layout.gradients),
         absorbed=scene.absorbed,
         hidden=scene.hidden,
+        enclosed=scene.enclosed,
     )
 
 

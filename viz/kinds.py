@@ -8,7 +8,7 @@ from collections.abc import Callable
 from tinygraph.graph import Node
 from tinygraph.symbolic.notation import Notation
 
-from .labels import HOLE, Label, Span, name_label, label_width, operation_label, symbol_label
+from .labels import HOLE, Label, Span, label_width, name_label, operation_label, symbol_label
 from .places import AFTER, RAIL, Place
 from .selection import Selection
 from .style import SIGN_LIMIT

@@ -8,8 +8,8 @@ own where it might meet another.
 from __future__ import annotations
 
 from .channels import Channels
-from .geometry import Layout, Point, Rectangle, Route, beside, shift, tidy
 from .edge_marks import marks_width, place_marks
+from .geometry import Layout, Point, Rectangle, Route, beside, shift, tidy
 from .labels import label_width
 from .places import BEFORE
 from .reach_chart import chart_size
@@ -140,7 +140,9 @@ class _LayOut:
         """Whether the edge leaves its source at the side."""
         source = self.scene.boxes[edge.source]
         shape = self.shapes[source.column]
-        if not rightward and (edge.source in self.entered or (source.column - 1, self.rows[source.key]) in self.leaving):
+        if not rightward and (
+            edge.source in self.entered or (source.column - 1, self.rows[source.key]) in self.leaving
+        ):
             return False  # another line is there
         return source.key in (shape.rightmost if rightward else shape.leftmost)
 

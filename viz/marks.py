@@ -53,7 +53,15 @@ def shape(kind: str, r: Rectangle, paint: Paint) -> str:
     elif kind == "parameter":
         corners = [(r.x, r.y), (r.right - slant, r.y), (r.right, middle), (r.right - slant, r.bottom), (r.x, r.bottom)]
     else:
-        radius = {"state": r.height / 2, "cell": CORNER, "op": CORNER, "value": CORNER, "constant": 0.0, "delay": 0.0, "fold": r.height / 2}[kind]
+        radius = {
+            "state": r.height / 2,
+            "cell": CORNER,
+            "op": CORNER,
+            "value": CORNER,
+            "constant": 0.0,
+            "delay": 0.0,
+            "fold": r.height / 2,
+        }[kind]
         inner = ""
         if kind in ("value", "cell"):  # a second outline tells it from an operation without colour
             inset = Rectangle(r.x + 2.2, r.y + 2.2, r.width - 4.4, r.height - 4.4)

@@ -145,9 +145,7 @@ def _part(arrangement: Arrangement) -> None:
                 vertices[v].x = _free(vertices[v].x, others, [], vertices[v].x - 5, vertices[v].x + 5)
 
 
-def _free(
-    x: float, below: list[float], beside: list[float], low: float, high: float, apart: float = PORT_GAP
-) -> float:
+def _free(x: float, below: list[float], beside: list[float], low: float, high: float, apart: float = PORT_GAP) -> float:
     """The place nearest to x that is clear of the edges below and of those beside it, if there is one."""
     for shift in (0.0, 4.0, -4.0, 5.0, -5.0, 8.0, -8.0, 12.0, -12.0):
         if (

@@ -44,9 +44,10 @@ from .style import (
     text_width,
 )
 
-NAMES = {
-    "parameter": "parameter", "input": "input", "constant": "constant", "state": "state", "cell": "cell", "value": "named value",
-    "op": "operation", "loss": "loss or result", "delay": "delay of one step or more", "fold": "folded",
+NAMES = {  # of the kinds, in the order of the legend
+    "parameter": "parameter", "input": "input", "constant": "constant", "state": "state", "cell": "cell",
+    "value": "named value", "op": "operation", "loss": "loss or result", "delay": "delay of one step or more",
+    "fold": "folded",
 }  # fmt: skip
 
 
@@ -99,9 +100,8 @@ class _Writer:
                 text(MARGIN, MARGIN + TITLE_TEXT, caption.shown_title, TITLE_TEXT, theme.text, "start", bold=True)
             )
         lines.append(f'<g class="drawing" transform="translate({left} {number(top)})">')
-        for body in (
-            self._panels(), self._edges(), self._gradients(), self._dots(), self._marks(), self._nodes(), self._truncation(),
-        ):  # fmt: skip
+        over = (self._gradients(), self._dots(), self._marks(), self._nodes(), self._truncation())
+        for body in (self._panels(), self._edges(), *over):
             lines.extend(body)
         lines.append("</g>")
         lines += [f'<g class="legend" transform="translate({number(MARGIN)} {number(foot)})">', *legend, "</g>"]
@@ -268,7 +268,8 @@ class _Writer:
                 yield self._sample([shape(kind, Rectangle(0.0, 0.0, 18.0, 11.0), paint)], 18.0, NAMES[kind])
         if any(weight.used for weight in self.scene.weights):
             colour = self.theme.quiet
-            frame = f'<rect x="0" y="0" width="11" height="11" rx="3" fill="none" stroke="{colour}" stroke-width="1.2"/>'
+            place = at(Rectangle(0.0, 0.0, 11.0, 11.0))
+            frame = f'<rect {place} rx="3" fill="none" stroke="{colour}" stroke-width="1.2"/>'
             yield self._sample([frame], 11.0, "weight on an edge")
         ends = ((self.scene.boxes[edge.source], self.scene.boxes[edge.target]) for edge in self.scene.edges)
         if any(_forced(source, target) for source, target in ends):

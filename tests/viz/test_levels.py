@@ -111,7 +111,7 @@ def test_random_nets_are_tidy(seeds: range) -> None:
 
 
 def test_the_check_of_marks_can_fail() -> None:
-    scene, layout = built(CASES["elman-3"](), "cell")
+    _, layout = built(CASES["elman-3"](), "cell")
     index, place, r = layout.marks[-1]
     other = next(route for route in layout.routes if route.edge != index and route.points[0][1] == route.points[1][1])
     (x, y), (right, _) = other.points[:2]
@@ -128,7 +128,9 @@ def test_the_figure_of_lectures() -> None:
     net, loss = with_loss(3)
     drawing = viz.draw(loss, detail="cell")
     shown = texts(drawing)
-    assert [f"{name}{t}" for t in (1, 2, 3) for name in "hL"] == [one for one in shown if one[0] in "hL" and one[1] in "123"]
+    assert [f"{name}{t}" for t in (1, 2, 3) for name in "hL"] == [
+        one for one in shown if one[0] in "hL" and one[1] in "123"
+    ]
     assert {"h0 = 0", "x1", "y2", "loss"} <= set(shown)
     assert sorted(weights(drawing)) == ["U"] * 3 + ["V"] * 3 + ["W"] * 3
     ways = {(g.get("data-from"), g.get("data-to")) for g in groups(drawing, "edge")}
@@ -154,7 +156,7 @@ def test_weights_of_one_kind_have_one_name() -> None:
     scene, _ = built(unrolled(CELLS["gru"], 2), "cell")
     assert [len(weight.members) for weight in scene.weights] == [3, 3, 3]  # U (r * h) is counted among those on h
     scene, _ = built(unrolled(CELLS["captioner"], 2), "cell")
-    assert ["W", "Wv"] == sorted("".join(s.text for s in w.label) for w in scene.weights if w.label[0].text == "W")
+    assert sorted("".join(s.text for s in w.label) for w in scene.weights if w.label[0].text == "W") == ["W", "Wv"]
 
 
 def test_an_lstm_of_eight_steps_and_three_layers_fits_a_slide() -> None:
