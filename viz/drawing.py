@@ -20,7 +20,7 @@ from .rail_folding import fold_rail
 from .reach import Reach
 from .rolling_up import roll_up
 from .scene import Scene, build_scene
-from .selection import nets_of, select
+from .selection import is_tree, nets_of, select
 from .slopes import slope_values
 from .style import theme_named
 from .svg import Caption, write_svg
@@ -156,6 +156,8 @@ def _check_rolled(more: bool) -> None:
 
 def _default_title(what: Any) -> str:
     nets = nets_of(what)
+    if is_tree(what):
+        return clean(f"{what.cell.name} over a tree")
     if not nets:
         return "Computation graph"
     cells = ", ".join(net.cell.name for net in nets)
@@ -167,6 +169,8 @@ def _describe(scene: Scene) -> str:
     steps = [column for column in scene.columns if isinstance(column.place, int) and not column.hidden]
     folded = sum(column.hidden for column in scene.columns)
     parts = [f"{len(scene.boxes)} nodes, {len(scene.edges)} edges"]
+    if scene.enclosed:
+        parts.append(f"{scene.enclosed:,} more nodes inside the boxes")
     if steps:
         parts.append(f"{len(steps)} columns of time steps" + (f" and {folded:,} steps folded" if folded else ""))
     if scene.reach:
@@ -174,7 +178,7 @@ def _describe(scene: Scene) -> str:
     gradients = sum(edge.gradient for edge in scene.edges)
     if gradients:
         parts.append(f"gradient along {gradients} edges")
-    names = {kind: sum(box.kind == kind for box in scene.boxes) for kind in ("parameter", "input", "state", "loss")}
+    names = {kind: sum(box.kind == kind for box in scene.boxes) for kind in ("parameter", "input", "state", "cell", "loss")}
     listed = ", ".join(
         f"{count} {kind}{'s' * (count != 1 and kind != 'loss')}" for kind, count in names.items() if count
     )

@@ -10,7 +10,7 @@ from tinygraph.errors import DrawingError, expect
 from .drawing import Drawing
 from .labels import clean
 from .marks import arrow, escape, number, text
-from .style import FONT, JOINT, SMALL_TEXT, Theme, theme_named, text_width
+from .style import FONT, JOINT, SMALL_TEXT, Theme, text_width, theme_named
 
 HEAD = re.compile(r'<svg [^>]*viewBox="0 0 ([\d.]+) ([\d.]+)"[^>]*class="tinygraph (\w+)"[^>]*>')
 NAMED = re.compile(r' (id|data-from|data-to|aria-labelledby)="([^"]*)"')
