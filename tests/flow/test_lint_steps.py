@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import sympy
 from helpers.wrong_formulas import ARRAYS, NODES, SIZE, Point, Unsupported, Wrong, right_formula, write, wrong_formulas
+from helpers.zoo import FEW
 
 import tinygraph as tg
 from tinygraph import models
@@ -16,7 +17,6 @@ from tinygraph.flow import word_mistakes
 from tinygraph.flow.step_points import sizes_of
 
 NAMED = 0.9  # of the single mistakes that must get their own name
-FEW = ("elman", "lstm", "gru", "gru_reset_after")  # cells of the default run; the slow one takes all
 MOST = 60  # single mistakes of a cell in the slow run
 
 

@@ -11,7 +11,6 @@ from tinygraph.flow.paths import count_paths
 from tinygraph.flow.products import spectral_radius, transient
 from tinygraph.flow.theorems.small_sizes import agreement_at, vandermonde, wrong_formulas
 from tinygraph.flow.theorems.vanishing import cayley
-from tinygraph.flow.theorems.variants import peephole
 from tinygraph.symbolic.words import net_of_steps, step_words
 
 # Compact words per block: cc, ch, hc, hh of a cell with a memory, else of its one block.
@@ -19,13 +18,12 @@ WORDS = {
     "elman": (1,), "gru": (5,), "mut1": (3,), "mut2": (5,), "mut3": (5,), "highway": (4,),
     "lstm": (1, 3, 1, 4), "lstm_peephole": (3, 3, 6, 7),
 }  # fmt: skip
-CELLS = {**models.CELLS, "lstm_peephole": peephole}
 
 
-@pytest.mark.parametrize("name", [name for name in WORDS if name in CELLS])
+@pytest.mark.parametrize("name", WORDS)
 def test_words_and_paths_of_a_step(name):
     """As many words as paths, block by block."""
-    cell = CELLS[name]
+    cell = models.CELLS[name]
     states = sorted(cell.states)
     words = step_words(cell).count()
     assert tuple(words[new, old] for new in states for old in states) == WORDS[name]

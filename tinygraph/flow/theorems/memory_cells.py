@@ -14,7 +14,6 @@ from ...symbolic.word_formulas import block_latex
 from ...symbolic.words import expand, net_of_steps, step_words, value_polynomials
 from ...unrolling import Unrolled
 from .statement import Evidence, Failing, Named, Theorem
-from .variants import coupled, peephole
 
 
 def highway(cell: Cell, *, cut: bool = True, steps: int = 3) -> Evidence:
@@ -105,7 +104,10 @@ THEOREMS = (
         kind="exact",
         check=highway,
         given={"cell": Named("lstm")},
-        failing=(Failing(("cell", peephole), "through p_f, p_i"), Failing(("cut", False), "through U_f, U_g, U_i")),
+        failing=(
+            Failing(("cell", Named("lstm_peephole")), "through p_f, p_i"),
+            Failing(("cut", False), "through U_f, U_g, U_i"),
+        ),
     ),
     Theorem(
         key="memory",
@@ -129,7 +131,7 @@ THEOREMS = (
         latex=r"\sum_{t'=1}^{T} \Big(\prod_{t=t'+1}^{T} f_t\Big) (1 - f_{t'}) + \prod_{t=1}^{T} f_t = 1",
         kind="exact",
         check=weights_sum_to_one,
-        given={"cell": coupled},
+        given={"cell": Named("lstm_coupled")},
         failing=(Failing(("cell", Named("lstm")), "the sum is"),),
     ),
 )
