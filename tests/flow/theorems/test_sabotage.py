@@ -17,7 +17,7 @@ from tinygraph.flow.theorems.checking import check_theorems
 from tinygraph.flow.theorems.vanishing import SLOPES
 from tinygraph.passes.truncation import MODES
 
-CELLS = {"elman": models.elman, "lstm": models.lstm}
+CELLS = {name: models.CELLS[name] for name in ("elman", "lstm", "lstm_peephole", "lstm_coupled")}
 
 
 def spoiled(row: str, column: str, index: int, change: Callable[[Any], Any]) -> tg.Op:

@@ -153,12 +153,12 @@ def check_theorems(cells: Mapping[str, Cell], keys: str | Iterable[str] = ()) ->
     expect(cells, Mapping, "cells are a dict by name", "models.CELLS")
     for name, cell in cells.items():
         expect(cell, Cell, f"{name!r} is to be a cell", "models.CELLS")
-    for name in sorted({name for theorem in THEOREMS.values() for name in theorem.named} - cells.keys()):
-        raise UnknownNameError(f"the statements are also about the cell {name!r}", fix="models.CELLS | {'mine': mine}")
     chosen = [keys] if isinstance(keys, str) else list(keys) or list(THEOREMS)
     for key in chosen:
         if key not in THEOREMS:
             raise UnknownNameError(f"no statement {key!r}", fix=nearest(key, THEOREMS))
+    for name in sorted({name for key in chosen for name in THEOREMS[key].named} - cells.keys()):
+        raise UnknownNameError(f"the statements are also about the cell {name!r}", fix="models.CELLS | {'mine': mine}")
     return TheoremReport(tuple(_checked(THEOREMS[key], cells) for key in chosen))
 
 
