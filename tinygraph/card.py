@@ -16,12 +16,12 @@ from .cells import Cell
 from .errors import DrawingError
 from .files import write_atomically
 from .flow.summary import GradientFlow, class_title, gradient_flow
-from .flow.verification import Report, verify
 from .flow.word_bounds import step_bound
 from .symbolic.formulas import latex
 from .symbolic.words import NoWordsError
 from .tables import html_table
 from .unrolling import unroll
+from .verification.verification import Report, verify
 
 PICTURED_STEPS = 3
 FLOW_STEPS = 50

@@ -6,13 +6,13 @@ from dataclasses import replace
 from functools import wraps
 from typing import Any
 
-from ...cells import Cell
-from ...graph.letters import Diagonal, Matrix, Polynomial, Words, as_polynomial, compose, diagonals
-from ...graph.node import Node
-from ...ops.choice import stop_gradient
-from ...symbolic.word_formulas import block_latex
-from ...symbolic.words import expand, net_of_steps, step_words, value_polynomials
-from ...unrolling import Unrolled
+from ..cells import Cell
+from ..graph.letters import Diagonal, Matrix, Polynomial, Words, as_polynomial, compose, diagonals
+from ..graph.node import Node
+from ..ops.choice import stop_gradient
+from ..symbolic.word_formulas import block_latex
+from ..symbolic.words import expand, net_of_steps, step_words, value_polynomials
+from ..unrolling import Unrolled
 from .statement import Evidence, Failing, Named, Theorem
 
 

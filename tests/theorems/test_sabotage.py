@@ -13,9 +13,9 @@ import tinygraph as tg
 from tinygraph import models
 from tinygraph.execute.interval_arrays import IntervalArrays
 from tinygraph.flow import bounds, lyapunov, mean_field, products, truncation_bias
-from tinygraph.flow.theorems.checking import check_theorems
-from tinygraph.flow.theorems.vanishing import SLOPES
 from tinygraph.passes.truncation import MODES
+from tinygraph.theorems.checking import check_theorems
+from tinygraph.theorems.vanishing import SLOPES
 
 CELLS = {name: models.CELLS[name] for name in ("elman", "lstm", "lstm_peephole", "lstm_coupled")}
 

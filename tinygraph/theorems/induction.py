@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from ...cells import Cell
-from ...graph.node import Node
-from ...graph.tape import Graph
-from ...ops.arithmetic import identity
-from ...ops.structure import concatenate, reshape
-from ...shapes import size
-from ..comparisons import field_and_adjoint, words_and_field
+from ..cells import Cell
+from ..graph.node import Node
+from ..graph.tape import Graph
+from ..ops.arithmetic import identity
+from ..ops.structure import concatenate, reshape
+from ..shapes import size
+from ..verification.comparisons import field_and_adjoint, words_and_field
 from .statement import EVERY, Evidence, Failing, Theorem
 
 PAST = "the past"

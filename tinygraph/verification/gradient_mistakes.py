@@ -15,10 +15,10 @@ import numpy as np
 from ..differentiate import grad
 from ..errors import TinygraphError
 from ..execute.interpreter import evaluate
+from ..flow.per_use import contributions
 from ..graph.node import Node
 from ..graph.tape import cone
 from .findings import LESS_LIKELY, Mistake
-from .per_use import contributions
 from .rule_mistakes import MistakenRule, Site, mistaken_gradients, mistaken_rules, sites
 
 TOLERANCE = 1e-8

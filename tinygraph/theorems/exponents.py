@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ...cells import Cell
-from ...unrolling import unroll
-from ..lyapunov import elman_mean_log_det, lyapunov_spectrum
-from ..step_jacobians import trajectory, trajectory_of
+from ..cells import Cell
+from ..flow.lyapunov import elman_mean_log_det, lyapunov_spectrum
+from ..flow.step_jacobians import trajectory, trajectory_of
+from ..unrolling import unroll
 from .feeding import normal_feeds
 from .statement import EVERY, Evidence, Failing, Named, Theorem
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from ...cells import Cell
-from ...differentiate import vjp
-from ...execute.interpreter import evaluate
-from ...graph.node import Node
-from ...ops.linear import dot
-from ...passes.truncation import truncate
-from ...unrolling import Unrolled, unroll
-from ..truncation_bias import bias_of_truncation
+from ..cells import Cell
+from ..differentiate import vjp
+from ..execute.interpreter import evaluate
+from ..flow.truncation_bias import bias_of_truncation
+from ..graph.node import Node
+from ..ops.linear import dot
+from ..passes.truncation import truncate
+from ..unrolling import Unrolled, unroll
 from .feeding import normal_feeds
 from .statement import Evidence, Failing, Named, Theorem
 

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from ...cells import Cell
-from ...differentiate import jacobian
-from ...graph.letters import IDENTITY, compose
-from ...graph.node import Node
-from ...symbolic.field import FieldArrays, values
-from ...symbolic.running import leaf_values, run_tape
-from ...symbolic.words import NoWordsError, act, local_words, net_of_steps, step_words
-from ..paths import count_paths
+from ..cells import Cell
+from ..differentiate import jacobian
+from ..flow.paths import count_paths
+from ..graph.letters import IDENTITY, compose
+from ..graph.node import Node
+from ..symbolic.field import FieldArrays, values
+from ..symbolic.running import leaf_values, run_tape
+from ..symbolic.words import NoWordsError, act, local_words, net_of_steps, step_words
 from .statement import EVERY, Evidence, Failing, Theorem
 
 MOST_LISTED = 100

@@ -8,10 +8,10 @@ import pytest
 
 import tinygraph as tg
 from tinygraph import Input, Param, State, cell, models
-from tinygraph.flow.diagnosis import wrong_adjoint, wrong_words
-from tinygraph.flow.verification import verify
 from tinygraph.graph.letters import Matrix
 from tinygraph.ops.nonlinear import tanh
+from tinygraph.verification.diagnosis import wrong_adjoint, wrong_words
+from tinygraph.verification.verification import verify
 
 SMALL = {"steps": 3, "size": 3}
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from ...cells import Cell
+from ..cells import Cell
 
 Kind = Literal["exact", "rigorous", "numeric", "statistical"]
 

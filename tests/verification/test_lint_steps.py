@@ -12,8 +12,8 @@ from helpers.wrong_formulas import ARRAYS, NODES, SIZE, Point, Unsupported, Wron
 
 import tinygraph as tg
 from tinygraph import models
-from tinygraph.flow import word_mistakes
-from tinygraph.flow.step_points import sizes_of
+from tinygraph.verification import word_mistakes
+from tinygraph.verification.step_points import sizes_of
 
 NAMED = 0.9  # of the single mistakes that must get their own name
 QUICK = ("elman", "lstm", "gru", "gru_reset_after")  # cells of the default run; the slow one takes all

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from ...cells import Cell
-from ...graph.tape import Graph
-from ...ops.nonlinear import sigmoid, tanh
-from ...symbolic.words import slope
-from ..bounds import SLOPES, certify, condition
-from ..enclosure import enclose_product
-from ..products import Array, log_norms_from_last, spectral_radius, transient
-from ..step_jacobians import Trajectory, trajectory
+from ..cells import Cell
+from ..flow.bounds import SLOPES, certify, condition
+from ..flow.enclosure import enclose_product
+from ..flow.products import Array, log_norms_from_last, spectral_radius, transient
+from ..flow.step_jacobians import Trajectory, trajectory
+from ..graph.tape import Graph
+from ..ops.nonlinear import sigmoid, tanh
+from ..symbolic.words import slope
 from .statement import Evidence, Failing, Named, Theorem
 
 Matrix = list[list[Fraction]]

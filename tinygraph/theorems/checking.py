@@ -13,9 +13,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...cells import Cell
-from ...errors import TinygraphError, UnknownNameError, expect, nearest
-from ...tables import html_table, text_table
+from ..cells import Cell
+from ..errors import TinygraphError, UnknownNameError, expect, nearest
+from ..tables import html_table, text_table
 from . import (
     certainty,
     cuts,

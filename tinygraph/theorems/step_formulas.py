@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from ...cells import Cell
-from ...graph.letters import Atom, Contraction, Diagonal, Letter, Matrix, Word, Words, normal, total
-from ...graph.node import Node
+from ..cells import Cell
+from ..graph.letters import Atom, Contraction, Diagonal, Letter, Matrix, Word, Words, normal, total
+from ..graph.node import Node
 from .formulas import TEXTBOOK, Formula, Step
 from .statement import EVERY, Evidence, Failing, Theorem
 

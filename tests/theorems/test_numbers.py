@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from tinygraph import models
-from tinygraph.flow.comparisons import adjoint_and_central_differences, adjoint_and_complex_step
 from tinygraph.flow.paths import count_paths
 from tinygraph.flow.products import spectral_radius, transient
-from tinygraph.flow.theorems.small_sizes import agreement_at, vandermonde, wrong_formulas
-from tinygraph.flow.theorems.vanishing import cayley
 from tinygraph.symbolic.words import net_of_steps, step_words
+from tinygraph.theorems.small_sizes import agreement_at, vandermonde, wrong_formulas
+from tinygraph.theorems.vanishing import cayley
+from tinygraph.verification.comparisons import adjoint_and_central_differences, adjoint_and_complex_step
 
 # Compact words per block: cc, ch, hc, hh of a cell with a memory, else of its one block.
 WORDS = {

@@ -18,13 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from ...cells import Cell
-from ...graph.letters import Atom, Diagonal, Letter, Matrix, Word, Words, normal
-from ...graph.node import Node
-from ...graph.tape import Graph
-from ...symbolic.field import FieldArrays, P, values
-from ...symbolic.running import leaf_values, run_tape
-from ...symbolic.words import NoWordsError, act, step_words
+from ..cells import Cell
+from ..graph.letters import Atom, Diagonal, Letter, Matrix, Word, Words, normal
+from ..graph.node import Node
+from ..graph.tape import Graph
+from ..symbolic.field import FieldArrays, P, values
+from ..symbolic.running import leaf_values, run_tape
+from ..symbolic.words import NoWordsError, act, step_words
 from .statement import EVERY, Evidence, Failing, Theorem
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ...graph.node import Node
-from ...graph.tape import Graph
+from ..graph.node import Node
+from ..graph.tape import Graph
 
 
 def normal_feeds(graph: Graph, rng: np.random.Generator, scale: float = 1.0) -> dict[str, Any]:

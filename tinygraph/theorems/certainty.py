@@ -7,12 +7,12 @@ from math import cosh, exp, log
 
 import numpy as np
 
-from ...cells import Cell
-from ...unrolling import unroll
-from ..bounds import certified_sigma_max, certify, log_tightness
-from ..enclosure import enclose_product
-from ..products import log_norms_from_last
-from ..step_jacobians import trajectory
+from ..cells import Cell
+from ..flow.bounds import certified_sigma_max, certify, log_tightness
+from ..flow.enclosure import enclose_product
+from ..flow.products import log_norms_from_last
+from ..flow.step_jacobians import trajectory
+from ..unrolling import unroll
 from .feeding import normal_feeds
 from .statement import Evidence, Failing, Named, Theorem
 

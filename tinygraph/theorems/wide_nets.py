@@ -6,7 +6,7 @@ from math import log
 
 import numpy as np
 
-from ..mean_field import random_nets, tanh_mean_field
+from ..flow.mean_field import random_nets, tanh_mean_field
 from .statement import Evidence, Failing, Theorem
 
 BAND = 4.0  # standard errors

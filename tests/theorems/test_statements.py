@@ -11,11 +11,11 @@ import pytest
 import tinygraph as tg
 from tinygraph import Input, Param, State, cell, models
 from tinygraph.errors import GraphError, UnknownNameError, UsageError
-from tinygraph.flow.theorems import checking
-from tinygraph.flow.theorems.checking import THEOREMS, Checked, check_theorems
-from tinygraph.flow.theorems.formulas import TEXTBOOK
-from tinygraph.flow.theorems.statement import Evidence, Failing, Theorem
-from tinygraph.flow.theorems.step_formulas import DROPPED, MISTAKES, SHIFTED
+from tinygraph.theorems import checking
+from tinygraph.theorems.checking import THEOREMS, Checked, check_theorems
+from tinygraph.theorems.formulas import TEXTBOOK
+from tinygraph.theorems.statement import Evidence, Failing, Theorem
+from tinygraph.theorems.step_formulas import DROPPED, MISTAKES, SHIFTED
 
 FAILING = [(key, place) for key, theorem in THEOREMS.items() for place in range(len(theorem.failing))]
 

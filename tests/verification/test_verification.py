@@ -12,8 +12,11 @@ from helpers.zoo import FLAT, RECTANGULAR, few
 import tinygraph as tg
 from tinygraph import models
 from tinygraph.cells import Input, Param, State, cell
-from tinygraph.flow import comparisons
-from tinygraph.flow.verification import (
+from tinygraph.graph.letters import Matrix
+from tinygraph.symbolic import field
+from tinygraph.symbolic.words import step_words
+from tinygraph.verification import comparisons
+from tinygraph.verification.verification import (
     ADJOINT_CENTRAL,
     ADJOINT_COMPLEX,
     FIELD_ADJOINT,
@@ -21,9 +24,6 @@ from tinygraph.flow.verification import (
     WORDS_SYMPY,
     verify,
 )
-from tinygraph.graph.letters import Matrix
-from tinygraph.symbolic import field
-from tinygraph.symbolic.words import step_words
 
 WORDS = {WORDS_SYMPY, WORDS_FIELD}
 ADJOINTS = {FIELD_ADJOINT, ADJOINT_CENTRAL, ADJOINT_COMPLEX}

@@ -18,14 +18,14 @@ from typing import Any
 
 import numpy as np
 
-from ...differentiate import vjp
-from ...execute.interpreter import evaluate
-from ...graph.node import Node
-from ...graph.tape import Graph
-from ...ops.linear import dot
-from ...passes.truncation import truncate
-from ..per_use import contributions
-from ..truncation_bias import randomise
+from ..differentiate import vjp
+from ..execute.interpreter import evaluate
+from ..flow.per_use import contributions
+from ..flow.truncation_bias import randomise
+from ..graph.node import Node
+from ..graph.tape import Graph
+from ..ops.linear import dot
+from ..passes.truncation import truncate
 from .statement import Evidence, Failing, Theorem
 
 Pair = tuple[int, int]  # (s, t): the loss at t through the use at s

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 
-from ...cells import Cell
-from ...errors import expect
-from ...graph.letters import (
+from ..cells import Cell
+from ..errors import expect
+from ..graph.letters import (
     Contraction,
     Matrix,
     Polynomial,
@@ -25,9 +25,9 @@ from ...graph.letters import (
     letter,
     total,
 )
-from ...graph.node import Node
-from ...symbolic.words import Block, StepWords, expand, step_words, value_polynomials
-from ...unrolling import Unrolled, unroll
+from ..graph.node import Node
+from ..symbolic.words import Block, StepWords, expand, step_words, value_polynomials
+from ..unrolling import Unrolled, unroll
 
 
 @dataclass(frozen=True)
