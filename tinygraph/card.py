@@ -64,9 +64,8 @@ class Card:
 
     def html(self) -> str:
         """The page as one HTML file: formulas in MathML, the picture inside."""
-        svg = self.picture[self.picture.index("<svg") :]
         parts = [f"<h1>{_text(self.name)}</h1><p>{_text(self.summary)}</p><p><em>{_text(self.reference)}</em></p>"]
-        parts.append(f"<figure>{svg}</figure>")
+        parts.append(f"<figure>{self.picture}</figure>")
         for section in self.sections:
             parts.append(f"<h2>{_text(section.title)}</h2>")
             parts += [f"<p>{_text(section.words)}</p>"] * bool(section.words)

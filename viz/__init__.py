@@ -8,5 +8,6 @@ measures.
 
 from .drawing import Drawing, draw
 from .flow_chart import Chart, chart
+from .stepping import Frame, Frames, frames
 
-__all__ = ["Chart", "Drawing", "chart", "draw"]
+__all__ = ["Chart", "Drawing", "Frame", "Frames", "chart", "draw", "frames"]

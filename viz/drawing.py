@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tinygraph.errors import DrawingError, expect
-from tinygraph.files import write_atomically
+from tinygraph.graph import Node
 from tinygraph.passes.truncation import Truncated
 
+from .dot_text import write_dot
+from .geometry import Layout
 from .labels import clean
 from .layout import lay_out
+from .output import save_picture
 from .reach import Reach
 from .scene import Scene, build_scene
 from .selection import nets_of, select
-from .style import theme_named
-from .svg import Caption, write_svg
+from .style import Theme, theme_named
+from .svg import Caption, size_of, write_svg
+from .tikz import write_tikz
 
 
 @dataclass(frozen=True, repr=False)
 class Drawing:
     """A picture. It shows itself in a notebook; `svg` is its text.
 
+    `names` has the id of the element that shows each node: `names[net.h[3]]` is "h_3".
     `nodes`, `edges` and `gradients` count what is drawn, `absorbed` the scalar constants written into
     operations, `hidden` the nodes of folded steps.
     """
@@ -36,21 +41,33 @@ class Drawing:
     gradients: int
     absorbed: int
     hidden: int
+    names: Mapping[Node, str] = field(compare=False)
+    scene: Scene = field(compare=False)
+    layout: Layout = field(compare=False)
+    theme: Theme = field(compare=False)
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Width and height, in units of the picture."""
+        return size_of(self.svg)
+
+    @property
+    def dot(self) -> str:
+        """The picture in the DOT language, every box and edge pinned to its place: for `neato -n2`."""
+        return write_dot(self.scene, self.layout, self.theme, self.description)
+
+    @property
+    def tex(self) -> str:
+        """The picture as a LaTeX document of its own, in TikZ."""
+        return write_tikz(self.scene, self.layout, self.theme, self.description)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the picture to a `.svg` file, whole or not at all; the path. Raises `DrawingError`."""
-        target = Path(path)
-        if target.suffix.lower() != ".svg":
-            raise DrawingError(f"cannot save a picture as {str(path)!r:.200}", fix="use a name that ends in .svg")
-        try:
-            write_atomically(target, self.svg.encode("utf-8"))
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise DrawingError(
-                f"cannot write the picture to {str(target)!r:.200}: {reason}",
-                fix="save into a folder that exists and is writable",
-            ) from error
-        return target
+        """Write the picture, whole or not at all; the path.
+
+        As `.svg`; as `.png` or `.pdf`, by rsvg-convert or cairosvg; as `.dot` for graphviz; as `.tex` for papers.
+        Raises `DrawingError` for another suffix, a converter that is missing, or a file that cannot be written.
+        """
+        return save_picture(path, self.svg, {".dot": lambda: self.dot, ".tex": lambda: self.tex})
 
     def _repr_svg_(self) -> str:
         return self.svg
@@ -97,9 +114,11 @@ def draw(
     if isinstance(what, Truncated):
         what, truncation = list(what.losses.values()), what
     reach = Reach(truncation.first) if truncation else None
-    scene = build_scene(select(what, bool(backward)), fold, notation, reach)
+    selection = select(what, bool(backward))
+    scene = build_scene(selection, fold, notation, reach)
     layout = lay_out(scene)
     description = _describe(scene)
+    drawn = {box.id for box in scene.boxes}
     caption = Caption(clean(title) or _default_title(what), description, clean(title))
     return Drawing(
         write_svg(scene, layout, paint, caption),
@@ -109,6 +128,10 @@ def draw(
         gradients=len(layout.gradients),
         absorbed=scene.absorbed,
         hidden=scene.hidden,
+        names={node: scene.names[node.id] for node in selection.nodes if scene.names[node.id] in drawn},
+        scene=scene,
+        layout=layout,
+        theme=paint,
     )
 
 

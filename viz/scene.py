@@ -15,6 +15,7 @@ from typing import Any
 
 from tinygraph.errors import DrawingError
 from tinygraph.graph import Node
+from tinygraph.graph.text import write_name
 from tinygraph.symbolic.notation import Notation, labels_of
 
 from .kinds import Kinds
@@ -25,6 +26,7 @@ from .selection import Selection
 
 COLUMN_LIMIT = 120  # boxes; a larger column is cut
 COLUMN_SHOWS = (10, 10)  # its first and last boxes
+RESERVED = ("title", "desc")  # ids of the whole picture
 
 Key = tuple[str, ...]
 
@@ -67,6 +69,7 @@ class Scene:
     absorbed: int = 0  # scalar constants written into operations
     hidden: int = 0  # nodes of folded steps, or cut
     reach: Reach | None = None  # what a truncation keeps
+    names: dict[int, str] = field(default_factory=dict)  # what each node is called in the picture, by its id
 
     @property
     def cuts(self) -> list[int]:
@@ -87,7 +90,7 @@ def build_scene(
     columns = make_columns(places, selection.nodes, fold)
     lanes, lane = find_lanes(selection.nodes, places)
     builder = _Builder(
-        Scene(columns, lanes),
+        Scene(columns, lanes, names=element_names(selection.nodes)),
         Kinds(selection, places, Notation(notation, labels_of(selection.nodes))),
         selection,
         places,
@@ -98,6 +101,21 @@ def build_scene(
     if reach is not None:
         builder.add_reach(reach)
     return builder.scene
+
+
+def element_names(nodes: list[Node]) -> dict[int, str]:
+    """What each node is called as an element of the picture, by its id: `h_3`, `layer1-h_3`; `n17` without a label.
+
+    Of two nodes with one name, the later has its id behind it: `h_3--n29`. Two hyphens stand in no label's name, so
+    that the ids of other elements (`h_2--h_3--0`, `fold--1`) are never those of nodes.
+    """
+    names: dict[int, str] = {}
+    taken: set[str] = set(RESERVED)
+    for node in nodes:
+        name = re.sub("-+", "-", _word(write_name(node, True, False))) if node.label else f"n{node.id}"
+        names[node.id] = name if name not in taken else f"{name}--n{node.id}"
+        taken.add(names[node.id])
+    return names
 
 
 class _Builder:
@@ -143,7 +161,14 @@ class _Builder:
         text = f"⋮ × {len(hidden):,} more"
         key: Key = (*self.keys[hidden[0].id][:2], "cut", "1")
         box = Box(
-            f"cut{index}", "fold", (Span(text),), key, index, self.lane[hidden[0].id], "fold", f"{len(hidden):,} nodes"
+            f"cut--{index}",
+            "fold",
+            (Span(text),),
+            key,
+            index,
+            self.lane[hidden[0].id],
+            "fold",
+            f"{len(hidden):,} nodes",
         )
         self.scene.boxes.append(box)
         self.box.update(dict.fromkeys((node.id for node in hidden), len(self.scene.boxes) - 1))
@@ -159,8 +184,9 @@ class _Builder:
         if node.step is not None:
             classes.append(f"step-{node.step}")
         label = self.kinds.label(node, self.lane[node.id])
+        classes += [_word(part) for part in node.scope.split("/") if part]
         return Box(
-            f"n{node.id}",
+            self.scene.names[node.id],
             kind,
             label,
             self.keys[node.id],
@@ -193,11 +219,11 @@ class _Builder:
                         first, flows = folded.get((source, target), (position, False))
                         folded[source, target] = (first, flows or gradient)
                 else:
-                    name = f"e{arg.id}-{node.id}-{position}"
+                    name = f"{self.scene.names[arg.id]}--{self.scene.names[node.id]}--{position}"
                     self.scene.edges.append(Edge(name, source, target, position, gradient))
         boxes = self.scene.boxes
         for (source, target), (position, gradient) in folded.items():
-            name = f"e-{boxes[source].id}-{boxes[target].id}"
+            name = f"{boxes[source].id}--{boxes[target].id}--folded"
             self.scene.edges.append(Edge(name, source, target, position, gradient, folded=True))
 
     def add_reach(self, reach: Reach) -> None:
@@ -223,7 +249,7 @@ class _Builder:
             assert self.folded is not None  # a node without a box is in a folded step
             self.stand_in[key] = len(self.scene.boxes)
             count = self.scene.columns[self.folded].hidden
-            name = f"fold{len(self.stand_in)}"
+            name = f"fold--{len(self.stand_in)}"
             detail = f"{clean(node.label or node.op.name)} of {count:,} folded steps"
             label = (Span("⋯"),)
             self.scene.boxes.append(Box(name, "fold", label, key, self.folded, self.lane[node.id], "fold", detail))

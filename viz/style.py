@@ -44,6 +44,8 @@ ARROW = 6.0
 ARROW_WIDTH = 5.6
 DOT = 2.1
 GRADIENT_OFFSET = 3.5
+NOW_WIDTH = 3.6  # the outline of what a frame is about
+TODO = 0.22  # the opacity of what a later frame brings
 CUT_WIDTH = 2.0
 CUT_DASH = "9 5"
 CUT_GAP = 10.0  # room for the line of a cut, between the edges of a gap and the next column
@@ -76,6 +78,7 @@ class Theme:
     edge: str
     carried: str
     gradient: str
+    now: str
     paints: Mapping[str, Paint]
     rail: tuple[str, ...]
 
@@ -90,6 +93,7 @@ LIGHT = Theme(
     edge="#59626e",
     carried="#12416e",
     gradient="#c2185b",
+    now="#d96c00",
     paints={
         "op": Paint("#ffffff", "#59626e", "#1b1f24"),
         "value": Paint("#fff1cf", "#8a6100", "#1b1f24", 1.5),
@@ -112,6 +116,7 @@ DARK = Theme(
     edge="#a9b3bf",
     carried="#8cc4ff",
     gradient="#ff7aa8",
+    now="#ffd166",
     paints={
         "op": Paint("#232a32", "#a9b3bf", "#eef1f5"),
         "value": Paint("#4a3a10", "#f0c75e", "#fff6df", 1.5),

@@ -2,22 +2,23 @@
 
 Looks are attributes of the elements, not a style sheet: several pictures on one page then don't
 style one another, and slide programs read them. Every node and edge is a group with a stable id and
-classes (`n17`, `node op tanh step-3`; `e16-17-0`, `edge local step-3`) and a tooltip. Bytes depend
+classes (`h_3`, `node state tanh step-3 layer1`; `h_2--h_3--0`, `edge local step-3`) and a tooltip. Bytes depend
 on the graph alone: numbers are written with a fixed format and nothing is iterated by hash.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from .dots import junctions
 from .geometry import Layout, Point, Rectangle, Route
 from .labels import clean
+from .looks import Looks
 from .marks import arrow, at, dash_of, escape, label_text, number, path, shape, text
-from .places import AFTER
 from .reach_chart import cut_look, write_chart
-from .scene import Box, Scene
+from .scene import Scene
 from .style import (
     BOX_PADDING,
     DOT,
@@ -30,7 +31,6 @@ from .style import (
     TITLE_TEXT,
     Paint,
     Theme,
-    rail_colour,
     text_width,
 )
 
@@ -54,12 +54,17 @@ def write_svg(scene: Scene, layout: Layout, theme: Theme, caption: Caption) -> s
     return _Writer(scene, layout, theme).document(caption)
 
 
+def size_of(svg: str) -> tuple[float, float]:
+    """Width and height of a picture written here."""
+    found = re.search(r'viewBox="0 0 (\S+) (\S+)"', svg)
+    assert found is not None  # every picture has one
+    return float(found[1]), float(found[2])
+
+
 class _Writer:
     def __init__(self, scene: Scene, layout: Layout, theme: Theme) -> None:
         self.scene, self.layout, self.theme = scene, layout, theme
-        tags = [box.id for box in scene.boxes if box.column < 0 or box.kind == "parameter"]
-        self.states = {box.key for box in scene.boxes if box.kind == "state"}
-        self.rail = {name: rail_colour(theme, i) for i, name in enumerate(tags)}
+        self.looks = Looks(scene, theme)
 
     def document(self, caption: Caption) -> str:
         theme, layout = self.theme, self.layout
@@ -72,7 +77,6 @@ class _Writer:
         width, left = number(2 * MARGIN + inner), number(MARGIN + (inner - layout.width) / 2)
         height = number(foot + (len(notes) + 1) * SMALL_TEXT * 1.6 + MARGIN / 2)
         lines = [
-            '<?xml version="1.0" encoding="UTF-8"?>',
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
             f'role="img" aria-labelledby="title desc" class="tinygraph {theme.name}" '
             f'font-family="{escape(FONT)}" font-size="{number(TEXT)}">',
@@ -116,13 +120,8 @@ class _Writer:
         for route in self.layout.routes:
             edge = self.scene.edges[route.edge]
             source, target = self.scene.boxes[edge.source], self.scene.boxes[edge.target]
-            colour, dash, width, kind = self.theme.edge, "", 1.3, "local"
-            if source.column < 0:
-                (colour, dash), kind = self.rail[source.id], "use"
-            elif self._carried(source, target):
-                colour, width, kind = self.theme.carried, 2.0, "carried"
-            if edge.folded:
-                dash, kind = "5 3", f"{kind} folded"
+            colour, dash, width, kind = self.looks.line(edge)
+            kind += " folded" * edge.folded
             step = next((f" {c}" for c in target.classes.split() if c.startswith("step-")), "")
             yield (
                 f'<g id="{edge.id}" class="edge {kind}{step}" data-from="{source.id}" data-to="{target.id}">'
@@ -130,22 +129,18 @@ class _Writer:
                 f'stroke-width="{number(width)}"{dash_of(dash)}/>{arrow(route.points, colour)}</g>'
             )
 
-    def _carried(self, source: Box, target: Box) -> bool:
-        """Whether an edge carries a state from one column to another."""
-        return source.column not in (-1, target.column) and target.key[0] != AFTER and source.key in self.states
-
     def _gradients(self) -> Iterable[str]:
         sharp = self._sharp(self.layout.gradients)
         for route in self.layout.gradients:
             edge = self.scene.edges[route.edge]
             source, target = self.scene.boxes[edge.source], self.scene.boxes[edge.target]
-            colour, corners, back = self.theme.gradient, sharp[route.net], route.points[::-1]
+            (colour, dash, width, _), corners, back = self.looks.gradient, sharp[route.net], route.points[::-1]
             joint = route.net == target.id  # dashes begin where edges of one net have a common end
             way = path(back, corners) if joint else path(route.points, corners, reverse=True)
             yield (
-                f'<g id="d{edge.id}" class="gradient" data-from="{target.id}" data-to="{source.id}">'
+                f'<g id="{edge.id}--back" class="gradient" data-from="{target.id}" data-to="{source.id}">'
                 f'<path d="{way}" fill="none" stroke="{colour}" '
-                f'stroke-width="1.4"{dash_of("4 2.5")}/>{arrow(back, colour)}</g>'
+                f'stroke-width="{number(width)}"{dash_of(dash)}/>{arrow(back, colour)}</g>'
             )
 
     def _sharp(self, routes: list[Route]) -> dict[str, frozenset[Point]]:
@@ -156,33 +151,22 @@ class _Writer:
         return {net: frozenset(junctions(ways)) for net, ways in by_net.items()}
 
     def _dots(self) -> Iterable[str]:
-        colours: dict[str, str] = {}
-        for route in self.layout.routes:
-            edge = self.scene.edges[route.edge]
-            source, target = self.scene.boxes[edge.source], self.scene.boxes[edge.target]
-            colour = self.rail[source.id][0] if source.column < 0 else self.theme.edge
-            if self._carried(source, target):
-                colour = self.theme.carried
-            colours[route.net] = colour
+        colours = {route.net: self.looks.line(self.scene.edges[route.edge]).colour for route in self.layout.routes}
         for net, points in self._sharp(self.layout.routes).items():
-            for x, y in sorted(points):
-                place = f'cx="{number(x)}" cy="{number(y)}" r="{number(DOT)}"'
-                yield f'<circle class="junction" {place} fill="{colours[net]}"/>'
+            places = [f'cx="{number(x)}" cy="{number(y)}" r="{number(DOT)}"' for x, y in sorted(points)]
+            if places:
+                dots = "".join(f'<circle class="junction" {place} fill="{colours[net]}"/>' for place in places)
+                yield f'<g id="{net}--dots">{dots}</g>'
 
     # Nodes
     def _nodes(self) -> Iterable[str]:
         for box, r in zip(self.scene.boxes, self.layout.boxes, strict=True):
-            paint = self._paint(box.kind, box.id)
+            paint = self.looks.paint(box)
             label = label_text(box.label, r.middle, paint, TAG_SCALE if box.column < 0 else 1.0)
             yield (
                 f'<g id="{box.id}" class="node {escape(box.classes)}"><title>{escape(box.detail)}</title>'
                 f"{shape(box.kind, r, paint)}{label}</g>"
             )
-
-    def _paint(self, kind: str, name: str) -> Paint:
-        if kind != "parameter":
-            return self.theme.paints[kind]
-        return Paint(self.rail[name][0], self.rail[name][0], self.theme.background, bold=True)
 
     def _truncation(self) -> Iterable[str]:
         for column, (x, top), (_, bottom) in self.layout.cuts:
@@ -205,9 +189,10 @@ class _Writer:
             parts.append(text(x + 23, 9.5, NAMES[kind], SMALL_TEXT, self.theme.quiet, "start"))
             x += 23 + text_width(NAMES[kind], SMALL_TEXT) + 2 * BOX_PADDING
         if self.layout.gradients:
-            line = f"M{number(x + 18)} 5.5H{number(x)}"
-            parts.append(f'<path d="{line}" stroke="{self.theme.gradient}" stroke-width="1.4"{dash_of("4 2.5")}/>')
-            parts.append(arrow([(x + 18, 5.5), (x, 5.5)], self.theme.gradient))
+            colour, dash, line, _ = self.looks.gradient
+            way = f'd="M{number(x + 18)} 5.5H{number(x)}"'
+            parts.append(f'<path {way} stroke="{colour}" stroke-width="{number(line)}"{dash_of(dash)}/>')
+            parts.append(arrow([(x + 18, 5.5), (x, 5.5)], colour))
             parts.append(text(x + 23, 9.5, "gradient", SMALL_TEXT, self.theme.quiet, "start"))
             x += 23 + text_width("gradient", SMALL_TEXT) + 2 * BOX_PADDING
         if self.layout.cuts:
