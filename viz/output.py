@@ -1,4 +1,4 @@
-"""Pictures as files, by their suffix: SVG as it is, PNG and PDF through a converter, other texts as they are written."""
+"""Pictures as files, by their suffix: SVG as it is, PNG and PDF through a converter, other texts as they stand."""
 
 from __future__ import annotations
 

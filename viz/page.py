@@ -15,7 +15,7 @@ from hashlib import sha256
 
 from .labels import clean
 from .marks import escape, number
-from .style import FONT, NOW_WIDTH, TODO, Theme
+from .style import FONT, NOW_EDGE, NOW_WIDTH, TODO, Theme
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,10 @@ script-src 'sha256-{digest}'">
 </div>
 </main>
 <nav aria-label="steps">
-<button class="previous" type="button" aria-label="previous step">&#9664;</button>
+<button class="previous" type="button" aria-label="previous step">◀</button>
 <input class="slider" type="range" min="1" max="{len(slides)}" value="1" aria-label="step">
 <output class="count">1 / {len(slides)}</output>
-<button class="next" type="button" aria-label="next step">&#9654;</button>
+<button class="next" type="button" aria-label="next step">▶</button>
 </nav>
 <script type="application/json" class="data">{_for_script(data)}</script>
 <script>{_SCRIPT}</script>
@@ -139,17 +139,19 @@ h2{{font-size:1rem;margin:0 0 .3rem;color:var(--quiet)}}
 .equation span:first-child{{font-weight:bold}}
 .equation span:nth-child(n+3){{display:block;padding-left:1.5rem}}
 .equation:not(:has(span:nth-child(3))){{display:inline-block;margin-right:2rem}}
-nav{{flex:none;display:flex;gap:.7rem;align-items:center;padding:.5rem 1rem;padding-bottom:max(.5rem,env(safe-area-inset-bottom))}}
+nav{{flex:none;display:flex;gap:.7rem;align-items:center;padding:.5rem 1rem;
+padding-bottom:max(.5rem,env(safe-area-inset-bottom))}}
 nav input{{flex:1;min-width:0;height:2.75rem;accent-color:var(--now)}}
-nav button{{min-width:2.75rem;min-height:2.75rem;border:1.5px solid var(--edge);border-radius:.5rem;background:var(--key);
-color:var(--text);font-size:1.1rem;cursor:pointer}}
+nav button{{min-width:2.75rem;min-height:2.75rem;border:1.5px solid var(--edge);border-radius:.5rem;
+background:var(--key);color:var(--text);font-size:1.1rem;cursor:pointer}}
 nav button[aria-disabled=true]{{opacity:.4;cursor:default}}
 .count{{font-variant-numeric:tabular-nums;white-space:nowrap}}
 :focus-visible{{outline:3px solid var(--now);outline-offset:2px}}
 svg .todo{{opacity:{TODO}}}
 svg .gradient.todo{{opacity:0}}
 svg .node.now>rect:first-of-type,svg .node.now>polygon{{stroke:var(--now);stroke-width:{NOW_WIDTH}}}
-svg .edge.now>path:first-of-type,svg .gradient.now>path:first-of-type{{stroke:var(--now);stroke-width:{NOW_WIDTH * 0.8:.2f}}}
+svg .edge.now>path:first-of-type,svg .gradient.now>path:first-of-type{{stroke:var(--now);
+stroke-width:{NOW_WIDTH * NOW_EDGE:.2f}}}
 svg .now>.head{{fill:var(--now)}}
 """
 

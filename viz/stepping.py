@@ -170,7 +170,8 @@ class _Steps:
                     now[backward[source]].append(f"{edge.id}--back")
         for route in layout.routes:
             dots, comes = f"{route.net}--dots", first.get(scene.edges[route.edge].id, 0)
-            first[dots] = min(comes, first.get(dots, comes))
+            if f'<g id="{dots}">' in self.drawing.svg:
+                first[dots] = min(comes, first.get(dots, comes))
         rows = [tuple(self.worked.rows[i] for i in self.given)] if self.given else []
         rows += [(self.worked.rows[i],) for i in self.worked_rows]
         labels = {box.id: plain(box.label) for box in scene.boxes}
@@ -199,7 +200,8 @@ class _Steps:
         found: dict[Node, int] = {}
         for node in reversed(cone([self.worked.loss])):
             if node in self.worked.passed:
-                own = frame_of.get(self.worked.passed[node], start)
+                cotangent = self.worked.passed[node]
+                own = frame_of.get(cotangent, start) if cotangent is not None else start
                 found[node] = max([start, own, *(found[user] for user in users.get(node, ()) if user in found)])
         return found
 
@@ -225,8 +227,9 @@ def _title(rows: tuple[Row, ...], boxes: list[str]) -> str:
     row = rows[0]
     if not row.equation:
         return "Given"
+    way, step = "Backward" if row.backward else "Forward", "" if row.step is None else f", t = {row.step}"
     where = f" at {', '.join(boxes[:4])}" if row.name.startswith("%") and boxes else ""
-    return f"{'Backward' if row.backward else 'Forward'}{'' if row.step is None else f', t = {row.step}'}: {row.name}{where}"
+    return f"{way}{step}: {row.name}{where}"
 
 
 def _sides(row: Row) -> list[str]:

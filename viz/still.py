@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 
 from .labels import clean
 from .marks import number, text
-from .style import MARGIN, NOW_WIDTH, SMALL_TEXT, TEXT, TODO, Theme, text_width
+from .style import MARGIN, NOW_EDGE, NOW_WIDTH, SMALL_TEXT, TEXT, TODO, Theme, text_width
 
 SVG = "http://www.w3.org/2000/svg"
 LEADING = SMALL_TEXT * 1.45
@@ -40,7 +40,7 @@ def _outline(part: ElementTree.Element, theme: Theme) -> None:
     node = shapes[0].tag != f"{{{SVG}}}path"
     for shape in shapes[:1]:
         shape.set("stroke", theme.now)
-        shape.set("stroke-width", number(NOW_WIDTH if node else NOW_WIDTH * 0.8))
+        shape.set("stroke-width", number(NOW_WIDTH if node else NOW_WIDTH * NOW_EDGE))
     for head in shapes:
         if head.get("class") == "head":
             head.set("fill", theme.now)

@@ -45,6 +45,7 @@ ARROW_WIDTH = 5.6
 DOT = 2.1
 GRADIENT_OFFSET = 3.5
 NOW_WIDTH = 3.6  # the outline of what a frame is about
+NOW_EDGE = 0.8  # of that, for an edge
 TODO = 0.22  # the opacity of what a later frame brings
 CUT_WIDTH = 2.0
 CUT_DASH = "9 5"

@@ -55,10 +55,12 @@ def write_tikz(scene: Scene, layout: Layout, theme: Theme, description: str) -> 
 def in_tex(text: str) -> str:
     """Any text as LaTeX of text mode, in ASCII."""
     written: list[str] = []
-    for character in normalize("NFD", text):
-        accent = _ACCENTS.get(character)
-        if accent and written and written[-1].isalnum():
+    for character in text:
+        letter, accent = _parted(character)
+        if not letter and accent and written and len(written[-1]) == 1 and written[-1].isalnum():
             written[-1] = f"{accent}{{{written[-1]}}}"
+        elif letter and accent:
+            written.append(f"{accent}{{{letter}}}")
         elif character in _COMMANDS:
             written.append(_COMMANDS[character])
         elif " " <= character < "\x7f":
@@ -66,6 +68,13 @@ def in_tex(text: str) -> str:
         else:
             written.append(rf"\glyph{{{ord(character):X}}}")
     return "".join(written)
+
+
+def _parted(character: str) -> tuple[str, str]:
+    """A letter and the command of its accent, as far as there are; an accent alone goes with the letter before it."""
+    letter, mark = normalize("NFD", character)[:-1], normalize("NFD", character)[-1:]
+    known = not letter or (letter.isascii() and letter.isalpha() and len(letter) == 1)
+    return (letter, _ACCENTS[mark]) if known and mark in _ACCENTS else ("", "")
 
 
 class _Writer:

@@ -33,7 +33,7 @@ class Browser:
         to_browser, self._write = os.pipe()
         self._read, from_browser = os.pipe()
         command = [program, "--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe", "--no-first-run"]
-        plumbing = f"exec 3<&{to_browser} 4>&{from_browser}; exec \"$@\""
+        plumbing = f'exec 3<&{to_browser} 4>&{from_browser}; exec "$@"'
         self.process = subprocess.Popen(
             ["bash", "-c", plumbing, "bash", *command, f"--user-data-dir={profile}", "about:blank"],
             pass_fds=(to_browser, from_browser),
@@ -88,11 +88,11 @@ class Browser:
     # What tests do
     def open(self, path: Path, fragment: str = "") -> None:
         """Load a page from a file, and forget what pages before it did."""
-        self.send("Page.navigate", url="about:blank")
-        self._events.clear()
-        self.send("Page.navigate", url=path.as_uri() + fragment)
-        while not any(event.get("method") == "Page.loadEventFired" for event in self._events):
-            self._events.append(self._next())
+        for address in ("about:blank", path.as_uri() + fragment):  # from a blank page, a new fragment loads anew
+            self._events.clear()
+            self.send("Page.navigate", url=address)
+            while not any(event.get("method") == "Page.loadEventFired" for event in self._events):
+                self._events.append(self._next())
 
     def run(self, script: str) -> Any:
         """The value of a JavaScript expression."""
@@ -101,12 +101,10 @@ class Browser:
         return answer["result"].get("value")
 
     def resize(self, width: int, height: int, phone: bool = False) -> None:
-        self.send(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=phone
-        )
+        self.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=phone)
 
     def prefer(self, scheme: str) -> None:
-        """"light" or "dark"."""
+        """ "light" or "dark"."""
         self.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
 
     def press(self, key: str) -> None:

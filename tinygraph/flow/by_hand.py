@@ -70,14 +70,14 @@ class Walk:
 class Working:
     """A walk with the simplified tape that it was worked on: `nodes` has the node of each row.
 
-    `passed` has each forward node that the gradient passes, with the node of its cotangent.
+    `passed` has each forward node that the gradient passes, with the node of its cotangent, if simplifying left one.
     """
 
     rows: tuple[Row, ...]
     nodes: tuple[Node, ...]
     loss: Node
     gradients: list[Node]
-    passed: Mapping[Node, Node]
+    passed: Mapping[Node, Node | None]
 
 
 def walk(
@@ -123,9 +123,9 @@ def work(loss: Node, feeds: Feeds, wrt: Any, digits: int, notation: Mapping[str,
     )
     rows = tuple(Row(e.name, e.node.step, e.node.backward, e.right, f.right, value(e.node)) for e, f in lines)
     passed = {
-        rewritten.map[node]: rewritten.map[cotangent]
+        rewritten.map[node]: rewritten.map.get(cotangent)
         for node, cotangent in _cotangents(loss, leaves(wanted)).items()
-        if node in rewritten.map and cotangent in rewritten.map
+        if node in rewritten.map
     }
     return Working(rows, tuple(e.node for e, _ in lines), roots[0], roots[1:], passed)
 
