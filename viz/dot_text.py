@@ -17,7 +17,7 @@ from .scene import Scene
 from .style import ARROW, FONT, HEADER_TEXT, TEXT, Theme
 
 INCH = 72.0  # units; one is a point
-SHAPES = {"input": "parallelogram", "loss": "hexagon", "parameter": "cds"}
+SHAPES = {"input": "parallelogram", "loss": "octagon", "parameter": "cds"}
 ROUND = ("state", "op", "value", "fold")
 
 
