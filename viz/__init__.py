@@ -8,6 +8,7 @@ measures.
 
 from .drawing import Drawing, draw
 from .flow_chart import Chart, chart
+from .joining import side_by_side
 from .stepping import Frame, Frames, frames
 
-__all__ = ["Chart", "Drawing", "Frame", "Frames", "chart", "draw", "frames"]
+__all__ = ["Chart", "Drawing", "Frame", "Frames", "chart", "draw", "frames", "side_by_side"]

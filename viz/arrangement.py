@@ -52,9 +52,18 @@ class Arrangement:
         return self.vertices[index if self.vertices[index].row == row else self.passage[source, row]]
 
 
-def arrange(widths: dict[Key, float], rows: dict[Key, int], edges: list[tuple[Key, Key]]) -> Arrangement:
-    """Arrange one kind of column. Raises `DrawingError` if it is far too large."""
+def arrange(
+    widths: dict[Key, float], rows: dict[Key, int], edges: list[tuple[Key, Key]], reading: bool = False
+) -> Arrangement:
+    """Arrange one kind of column; with `reading`, operands stand from left to right unless that makes crossings.
+
+    Raises `DrawingError` if it is far too large.
+    """
     result = _vertices(widths, rows, edges)
+    if reading:
+        rank = _reading_order(list(widths), edges)
+        for order in result.rows.values():
+            order.sort(key=lambda v: rank[result.vertices[v].key])
     _order(result)
     _place(result)
     left = min((v.x - v.width / 2 for v in result.vertices), default=0.0)
@@ -94,6 +103,30 @@ def _vertices(widths: dict[Key, float], rows: dict[Key, int], edges: list[tuple[
     for i, vertex in enumerate(vertices):
         by_row.setdefault(vertex.row, []).append(i)
     return Arrangement(vertices, {row: by_row[row] for row in sorted(by_row)}, box, passage)
+
+
+def _reading_order(keys: list[Key], edges: list[tuple[Key, Key]]) -> dict[Key, float]:
+    """Leaves counted as they are read, from the first operand to the last; others stand over the middle of theirs."""
+    operands: dict[Key, list[Key]] = {key: [] for key in keys}
+    used: set[Key] = set()
+    for source, target in edges:
+        operands[target].append(source)
+        used.add(source)
+    rank: dict[Key, float] = {}
+    leaves = 0
+    waiting = [key for key in reversed(keys) if key not in used]
+    while waiting:
+        key = waiting[-1]
+        missing = [operand for operand in operands[key] if operand not in rank]
+        if missing:
+            waiting += reversed(missing)
+            continue
+        waiting.pop()
+        if key not in rank:
+            ranks = [rank[operand] for operand in operands[key]]
+            rank[key] = sum(ranks) / len(ranks) if ranks else leaves
+            leaves += not ranks
+    return rank
 
 
 def _order(arrangement: Arrangement) -> None:

@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Collection
 
 from .scene import Key
-from .style import ARROW, BEND, BOX_HEIGHT, CHANNEL, LANE_GAP, RAIL_TRACK, TRACK
+from .style import ARROW, BEND, BOX_HEIGHT, CHANNEL, LANE_GAP, MARK_GAP, MARK_HEIGHT, RAIL_TRACK, TRACK
 
 BANDS = ("rail", "long", "leave", "enter", "across")
 
@@ -25,6 +25,7 @@ class Channels:
         self._across: list[list[tuple[float, float, float, Key]]] = [[] for _ in range(count + 1)]
         self._track: list[dict[tuple[str, str | Key], float]] = [{} for _ in range(count + 1)]
         self._rails: dict[str, set[int]] = {}
+        self._marked: set[int] = set()
         self.row_y: list[float] = []  # the middle of each row
         self.floor: list[float] = []  # the bottom of each channel
         self.top = 0.0
@@ -50,6 +51,10 @@ class Channels:
         direction = 1.0 if sum(ends) / len(ends) >= start else -1.0
         rank = -direction * start  # bottom first: see `_stack`
         self._across[channel].append((rank, min(start, *ends), max(start, *ends), source))
+
+    def mark(self, channel: int) -> None:
+        """Something is written on an edge that ends above this channel."""
+        self._marked.add(channel)
 
     # Heights
     def settle(self, bottom: float, apart: Collection[int]) -> None:
@@ -88,6 +93,7 @@ class Channels:
         for source, level in levels.items():
             track["across", source] = y - (level + 0.5) * TRACK
         y -= (max(levels.values()) + 1) * TRACK if levels else 0.0
+        y -= MARK_HEIGHT + MARK_GAP if channel in self._marked else 0.0
         return y - ARROW - BEND
 
     # Looking up

@@ -12,13 +12,13 @@ from typing import Any
 from .geometry import Layout, Point
 from .labels import clean, plain
 from .looks import Line, Looks
-from .marks import number
+from .marks import DOUBLE, number
 from .scene import Scene
 from .style import ARROW, FONT, HEADER_TEXT, TEXT, Theme
 
 INCH = 72.0  # units; one is a point
 SHAPES = {"input": "parallelogram", "loss": "octagon", "parameter": "cds"}
-ROUND = ("state", "op", "value", "fold")
+SQUARE = ("constant", "delay")
 
 
 def write_dot(scene: Scene, layout: Layout, theme: Theme, description: str) -> str:
@@ -35,7 +35,7 @@ def write_dot(scene: Scene, layout: Layout, theme: Theme, description: str) -> s
         dot.node(f"heading--{i}", look(scene.columns[column].title), pos=place, **words)
     for box, r in zip(scene.boxes, layout.boxes, strict=True):
         paint, (x, y) = looks.paint(box), r.middle
-        style = ["filled", *["rounded"] * (box.kind in ROUND), *["dashed"] * bool(paint.dash)]
+        style = ["filled", *["rounded"] * (box.kind not in SQUARE), *["dashed"] * bool(paint.dash)]
         attributes: dict[str, Any] = {
             "id": box.id,
             "class": f"node {box.classes}",
@@ -46,7 +46,7 @@ def write_dot(scene: Scene, layout: Layout, theme: Theme, description: str) -> s
             "fixedsize": "true",
             "shape": SHAPES.get(box.kind, "box"),
             "style": ",".join(style),
-            "peripheries": "2" if box.kind == "value" else "1",
+            "peripheries": "2" if box.kind in DOUBLE else "1",
             "penwidth": number(paint.width),
             "color": paint.line,
             "fillcolor": paint.fill,
@@ -57,11 +57,16 @@ def write_dot(scene: Scene, layout: Layout, theme: Theme, description: str) -> s
         edge = scene.edges[route.edge]
         source, target = scene.boxes[edge.source].id, scene.boxes[edge.target].id
         line = looks.line(edge)
-        dot.edge(source, target, **_edge(edge.id, f"edge {line.kind}", line, route.points, height))
+        attributes = _edge(edge.id, f"edge {line.kind}", line, route.points, height)
+        if edge.marks:
+            attributes["xlabel"] = look(clean(" ".join(plain(mark.label) for mark in edge.marks)))
+        dot.edge(source, target, **attributes)
     for route in layout.gradients:
         edge = scene.edges[route.edge]
         source, target = scene.boxes[edge.source].id, scene.boxes[edge.target].id
-        dot.edge(target, source, **_edge(f"{edge.id}--back", "gradient", looks.gradient, route.points[::-1], height))
+        dot.edge(
+            target, source, **_edge(f"{edge.id}--back", "gradient", looks.gradient(edge), route.points[::-1], height)
+        )
     return str(dot.source)
 
 

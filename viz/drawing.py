@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,19 @@ from tinygraph.errors import DrawingError, expect
 from tinygraph.graph import Node
 from tinygraph.passes.truncation import Truncated
 
+from .closing import close, closed_lanes
 from .dot_text import write_dot
+from .element_names import element_names
 from .geometry import Layout
 from .labels import clean
 from .layout import lay_out
+from .measuring import NO_MEASURES, badges_named, measure
 from .output import save_picture
 from .reach import Reach
+from .rolling_up import roll_up
 from .scene import Scene, build_scene
 from .selection import nets_of, select
+from .slopes import slope_values
 from .style import Theme, theme_named
 from .svg import Caption, size_of, write_svg
 from .tikz import write_tikz
@@ -41,10 +46,10 @@ class Drawing:
     gradients: int
     absorbed: int
     hidden: int
-    names: Mapping[Node, str] = field(compare=False)
-    scene: Scene = field(compare=False)
-    layout: Layout = field(compare=False)
     theme: Theme = field(compare=False)
+    names: Mapping[Node, str] = field(compare=False, default_factory=dict)
+    scene: Scene | None = field(compare=False, default=None)
+    layout: Layout | None = field(compare=False, default=None)
 
     @property
     def size(self) -> tuple[float, float]:
@@ -54,12 +59,18 @@ class Drawing:
     @property
     def dot(self) -> str:
         """The picture in the DOT language, every box and edge pinned to its place: for `neato -n2`."""
-        return write_dot(self.scene, self.layout, self.theme, self.description)
+        return write_dot(*self.parts("DOT"), self.theme, self.description)
 
     @property
     def tex(self) -> str:
         """The picture as a LaTeX document of its own, in TikZ."""
-        return write_tikz(self.scene, self.layout, self.theme, self.description)
+        return write_tikz(*self.parts("TikZ"), self.theme, self.description)
+
+    def parts(self, language: str) -> tuple[Scene, Layout]:
+        """Scene and layout. Raises `DrawingError` for a picture that is put together of others."""
+        if self.scene is None or self.layout is None:
+            raise DrawingError(f"pictures side by side are not written in {language}", fix="save each of them alone")
+        return self.scene, self.layout
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the picture, whole or not at all; the path.
@@ -83,6 +94,12 @@ def draw(
     what: Any,
     *,
     backward: bool = False,
+    detail: str = "gates",
+    rolled: bool = False,
+    open: Any = (),
+    closed: Any = (),
+    feeds: Mapping[Any, Any] | None = None,
+    badges: Any = (),
     title: str = "",
     fold: Any = "auto",
     theme: str = "light",
@@ -91,11 +108,20 @@ def draw(
 ) -> Drawing:
     """Draw an unrolled net, a stack of nets, a graph, a node, or nodes in lists and dicts: all that they depend on.
 
-    what      a net is drawn from its last states down, a graph from all that nothing uses, and what `tg.truncate`
-              returned as the graph that it made, with its truncation
+    what      a net is drawn from its last states down, a graph from all that nothing uses, what `models.compose`
+              returned as a tree, and what `tg.truncate` returned as the graph that it made, with its truncation
     backward  draw the flow of the gradient too: a reversed edge beside each forward edge that a
               cotangent crosses, from the loss (the roots) to what it is differentiated by (the nodes
               whose gradients are among the roots; without any, the parameters)
+    detail    "cell": each step of a cell is one box, with the weights written on the edges, the figure of lectures;
+              "gates": each operation is a box; "nodes": with its local derivatives on the edges that enter it
+    rolled    draw one step for all: what is read from another step comes round through a box that delays it
+    open      scopes that are shown in whole, such as {"layer1"}, where the rest is closed
+    closed    scopes of which each step is one box, where the rest is open
+    feeds     values of parameters and inputs. With `backward`, edges get the width and colour of log10 of the norm of
+              the gradient that goes along them: that of the sum of what is differentiated. An edge that stands for
+              several has the root of the sum of their squares
+    badges    small numbers in the boxes: "value", "norm", "gradient" (norms are over entries and examples), "shape"
     title     a heading
     fold      "auto" folds more than 8 steps into the first 3 and last 2; (first, last) says how many to
               draw; True always folds, False never. Columns of more than 120 boxes are cut, unless False
@@ -115,10 +141,19 @@ def draw(
         what, truncation = list(what.losses.values()), what
     reach = Reach(truncation.first) if truncation else None
     selection = select(what, bool(backward))
-    scene = build_scene(selection, fold, notation, reach)
+    shown = badges_named(badges, feeds is not None)
+    measures = measure(selection, feeds) if feeds is not None else NO_MEASURES
+    if detail == "nodes":
+        measures = replace(measures, slopes=slope_values(selection, feeds) if feeds is not None else {})
+    if rolled:
+        _check_rolled(backward or feeds is not None or bool(shown) or reach is not None)
+        scene = roll_up(selection, notation)
+    else:
+        scene = build_scene(selection, fold, notation, reach, measures, shown)
+    scene = close(scene, closed_lanes(scene.lanes, detail, open, closed))
     layout = lay_out(scene)
     description = _describe(scene)
-    drawn = {box.id for box in scene.boxes}
+    names, drawn = element_names(selection.nodes), {box.id for box in scene.boxes}
     caption = Caption(clean(title) or _default_title(what), description, clean(title))
     return Drawing(
         write_svg(scene, layout, paint, caption),
@@ -128,11 +163,19 @@ def draw(
         gradients=len(layout.gradients),
         absorbed=scene.absorbed,
         hidden=scene.hidden,
-        names={node: scene.names[node.id] for node in selection.nodes if scene.names[node.id] in drawn},
+        names={node: name for node in selection.nodes if (name := names[node.id]) in drawn},
+        theme=paint,
         scene=scene,
         layout=layout,
-        theme=paint,
     )
+
+
+def _check_rolled(more: bool) -> None:
+    if more:
+        raise DrawingError(
+            "a rolled picture is of all steps at once: it has no gradient, numbers or truncation",
+            fix="draw these unrolled; viz.side_by_side puts the two beside each other",
+        )
 
 
 def _default_title(what: Any) -> str:

@@ -50,6 +50,7 @@ class Layout:
     panels: list[tuple[int, str, Rectangle]] = field(default_factory=list)
     headings: list[tuple[int, Point]] = field(default_factory=list)
     lane_names: list[tuple[str, Point]] = field(default_factory=list)
+    marks: list[tuple[int, int, Rectangle]] = field(default_factory=list)  # what is written on edges: edge, place
     cuts: list[tuple[int, Point, Point]] = field(default_factory=list)  # the column at the right, both ends
     chart: Rectangle | None = None
     width: float = 0.0
@@ -61,6 +62,7 @@ def shift(layout: Layout, down: float) -> None:
     layout.panels = [(c, lane, Rectangle(r.x, r.y + down, r.width, r.height)) for c, lane, r in layout.panels]
     layout.headings = [(c, (x, y + down)) for c, (x, y) in layout.headings]
     layout.lane_names = [(name, (x, y + down)) for name, (x, y) in layout.lane_names]
+    layout.marks = [(e, i, Rectangle(r.x, r.y + down, r.width, r.height)) for e, i, r in layout.marks]
     layout.cuts = [(c, (x, a + down), (z, b + down)) for c, (x, a), (z, b) in layout.cuts]
     for routes in (layout.routes, layout.gradients):
         routes[:] = [Route(r.edge, r.net, [(x, y + down) for x, y in r.points]) for r in routes]

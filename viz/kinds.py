@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 from tinygraph.graph import Node
 from tinygraph.symbolic.notation import Notation
 
+from .element_names import element_names
 from .labels import HOLE, Label, Span, name_label, operation_label, symbol_label
 from .places import AFTER, RAIL, Place
 from .selection import Selection
@@ -15,9 +17,17 @@ from .selection import Selection
 class Kinds:
     """What each node is to a reader: a state, a gate, a loss, ..."""
 
-    def __init__(self, selection: Selection, places: dict[int, Place], notation: Notation) -> None:
+    def __init__(
+        self,
+        selection: Selection,
+        places: dict[int, Place],
+        notation: Notation,
+        clock: Callable[[int], str] = str,
+    ) -> None:
         self.places = places
         self.notation = notation
+        self.clock = clock  # how a step is written
+        self.elements = element_names(selection.nodes)
         self.states = set(selection.states) | {
             arg.label
             for node in selection.nodes
@@ -58,25 +68,37 @@ class Kinds:
         sign = operation_label(node, written)
         if not node.label:
             return sign
-        name = self._name(node, node.label, node.step if self.places[node.id] != AFTER else None)
+        name = self.name(node, lane)
         if node.op.name == "identity":
             return name
         operand = (Span(f"{HOLE} "),) if sign[0].text.startswith("+ ") else ()  # o = · + b, but + b in a box of its own
         return (*name, Span(" = "), *operand, *sign)
 
     def _leaf_label(self, node: Node, lane: str) -> Label:
+        label, value = self._leaf_name(node, lane), node.attrs.get("value")
+        stays = self.places[node.id] != RAIL and isinstance(value, int)
+        return (*label, Span(f" = {value}")) if stays else label
+
+    def name(self, node: Node, lane: str) -> Label:
+        """What the node is called, without its equation; the sign of its operation if it has no name."""
+        if node.op.leaf:
+            return self._leaf_name(node, lane)
+        if not node.label:
+            return operation_label(node, {})
+        return self._name(node, node.label, node.step if self.places[node.id] != AFTER else None)
+
+    def _leaf_name(self, node: Node, lane: str) -> Label:
         name = _local(node.attrs.get("name") or node.label or node.op.name, lane)
         if self.places[node.id] == RAIL:
             return self._name(node, name)
         index = node.attrs.get("index", node.step)
-        label = self._name(node, name.removesuffix(f"_{index}"), index)
-        value = node.attrs.get("value")
-        return (*label, Span(f" = {value}")) if isinstance(value, int) else label
+        return self._name(node, name.removesuffix(f"_{index}"), index)
 
     def _name(self, node: Node, name: str, step: int | None = None) -> Label:
         """The symbol of a node that is called `name` here."""
         found = self.notation.find(node.label) or self.notation.find(name, node.where.latex)
-        return symbol_label(self.notation.symbol(name, found), step) if found else name_label(name, step)
+        when = None if step is None else self.clock(step)
+        return symbol_label(self.notation.symbol(name, found), when) if found else name_label(name, when)
 
     def _written(self, arg: Node, lane: str) -> Label:
         """How an operand is written into the sign of its user; empty if it comes by an edge alone."""

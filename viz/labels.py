@@ -18,7 +18,7 @@ from .style import LABEL_LIMIT, SUBSCRIPT, TEXT, text_width
 
 
 class Span(NamedTuple):
-    """A piece of a label; its level is 0 on the line, -1 for a subscript and 1 for a superscript."""
+    """A piece of a label; its level is 0 on the line, -1 for a subscript, 1 for a superscript, 2 small on the line."""
 
     text: str
     level: int = 0
@@ -35,7 +35,10 @@ _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 def clean(text: str) -> str:
     """The text without what XML forbids (control characters, lone surrogates) on one line."""
-    return "".join(c if _allowed(c) else "\N{REPLACEMENT CHARACTER}" for c in " ".join(text.split()))
+    line = " ".join(text.split())
+    if line.isascii() and line.isprintable():
+        return line
+    return "".join(c if _allowed(c) else "\N{REPLACEMENT CHARACTER}" for c in line)
 
 
 def _allowed(character: str) -> bool:
@@ -49,7 +52,7 @@ def shortened(text: str, limit: int = LABEL_LIMIT) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def name_label(name: str, step: int | None = None) -> Label:
+def name_label(name: str, step: str | int | None = None) -> Label:
     """`W_i` as W with subscript i; a step joins the subscript."""
     base, _, below = shortened(name).partition("_")
     if not base:  # a name such as _x keeps its underscore
@@ -57,20 +60,20 @@ def name_label(name: str, step: int | None = None) -> Label:
     return _marked(GREEK.get(base, base), GREEK.get(below, below), "", step)
 
 
-def symbol_label(symbol: Symbol, step: int | None = None) -> Label:
+def symbol_label(symbol: Symbol, step: str | int | None = None) -> Label:
     r"""A symbol given as LaTeX, such as \tilde h, with its own marks; a step joins the subscript."""
     base, below, above = (shortened(spelled(part)) for part in symbol)
     return _marked(base, below, above, step)
 
 
-def _marked(base: str, below: str, above: str, step: int | None) -> Label:
+def _marked(base: str, below: str, above: str, step: str | int | None) -> Label:
     below = ",".join(part for part in (below, "" if step is None else str(step)) if part)
     return (Span(base), *([Span(above, 1)] if above else []), *([Span(below, -1)] if below else []))
 
 
 def plain(label: Label) -> str:
     """The label as plain text, for tooltips and tests: `h_3`."""
-    return "".join(("", "^", "_")[span.level] + span.text for span in label)
+    return "".join({-1: "_", 1: "^"}.get(span.level, "") + span.text for span in label)
 
 
 def label_width(label: Label, bold: bool = False) -> float:

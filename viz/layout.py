@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from .channels import Channels
 from .geometry import Layout, Point, Rectangle, Route, beside, shift, tidy
+from .edge_marks import marks_width, place_marks
 from .labels import label_width
 from .places import BEFORE
 from .reach_chart import chart_size
@@ -17,6 +18,7 @@ from .rows import find_rows
 from .scene import Edge, Key, Scene
 from .shapes import column_shapes
 from .style import (
+    ARROW,
     BOX_HEIGHT,
     BOX_PADDING,
     CLEARANCE,
@@ -43,23 +45,33 @@ class _LayOut:
         self.shapes = column_shapes(scene, self.rows, self.roads)
         self.channels = Channels(max(self.rows.values(), default=0) + 1)
         self.gaps: list[dict[str, int]] = [{} for _ in range(len(scene.columns) + 1)]
+        self.room = [0.0] * len(scene.columns)  # for what is written on edges that come in level
+        self.entered: set[int] = set()  # boxes that an edge enters level from the left
         self.column_x: list[float] = []
+        self.shape_x: list[float] = []  # where the boxes of each column begin
         self.cuts = scene.cuts
         self.rail_y: dict[str, float] = {}
+        self.boxes: list[Rectangle] = []
 
     def run(self) -> Layout:
-        for edge, road in zip(self.scene.edges, self.roads, strict=True):
+        pairs = list(zip(self.scene.edges, self.roads, strict=True))
+        self.entered = {edge.target for edge, road in pairs if self._level(edge, road)}
+        for edge, road in pairs:
             self._book(edge, road)
         self._book_local()
         lanes = self._lane_rows()
         self.channels.settle(0.0, apart={low for low, _ in lanes.values() if low > 0})
         self._place_columns()
         layout = Layout()
-        layout.boxes = [self._rectangle(i) for i in range(len(self.scene.boxes))]
+        marked: set[tuple[int, Road]] = set()
+        self.boxes = layout.boxes = [self._rectangle(i) for i in range(len(self.scene.boxes))]
         for index, (edge, road) in enumerate(zip(self.scene.edges, self.roads, strict=True)):
             layout.routes.append(Route(index, self._net(edge, road), tidy(self._points(edge, road))))
             if edge.gradient:
                 layout.gradients.append(Route(index, self._net(edge, road), beside(layout.routes[-1].points)))
+            if edge.marks and (edge.target, road) not in marked:  # edges that share a road share its marks
+                marked.add((edge.target, road))
+                layout.marks += place_marks(index, edge, layout.routes[-1].points)
         self._frame(layout)
         return layout
 
@@ -67,6 +79,10 @@ class _LayOut:
     def _book(self, edge: Edge, road: Road) -> None:
         source, target = self.scene.boxes[edge.source], self.scene.boxes[edge.target]
         row = self.rows[target.key]
+        if edge.marks and self._level(edge, road):
+            self.room[target.column] = max(self.room[target.column], marks_width(edge) + ARROW)
+        elif edge.marks:
+            self.channels.mark(row)
         if road.kind == "rail":
             self.channels.rail(row, source.id)
             self.gaps[0].setdefault(source.id, len(self.gaps[0]))
@@ -78,7 +94,7 @@ class _LayOut:
                     return
             else:
                 self.channels.enter(row, f"{road.kind} {road.part}", reach if road.kind == "carry" else -reach)
-            rightward = target.column > source.column
+            rightward = edge.loop or target.column > source.column
             gap = self.gaps[source.column + rightward]
             gap.setdefault(self._lift_name(edge, road), len(gap))
             if not self._sideways(edge, rightward):
@@ -119,6 +135,8 @@ class _LayOut:
         """Whether the edge leaves its source at the side."""
         source = self.scene.boxes[edge.source]
         shape = self.shapes[source.column]
+        if not rightward and edge.source in self.entered:
+            return False
         return source.key in (shape.rightmost if rightward else shape.leftmost)
 
     def _lift_name(self, edge: Edge, road: Road) -> str:
@@ -150,8 +168,10 @@ class _LayOut:
             self.gap_x.append(x)
             x += max(len(self.gaps[column]) - 1, 0) * TRACK + CLEARANCE
             x += CUT_GAP if column in self.cuts else 0.0
+            x += self.room[column]
             self.column_x.append(x)
             title = text_width(self.scene.columns[column].title, HEADER_TEXT, bold=True)
+            self.shape_x.append(x + max(0.0, title - shape.width) / 2)
             x += max(shape.width, title)
         self.gap_x.append(x + CLEARANCE)
         self.right = x + (CLEARANCE + len(self.gaps[-1]) * TRACK if self.gaps[-1] else 0.0)
@@ -166,8 +186,7 @@ class _LayOut:
         return Rectangle(x, self.channels.row_y[self.rows[box.key]] - BOX_HEIGHT / 2, shape.widths[box.key], BOX_HEIGHT)
 
     def _column_left(self, column: int) -> float:
-        title = text_width(self.scene.columns[column].title, HEADER_TEXT, bold=True)
-        return self.column_x[column] + max(0.0, title - self.shapes[column].width) / 2
+        return self.shape_x[column]
 
     def _gap_at(self, gap: int, name: str) -> float:
         return self.gap_x[gap] + self.gaps[gap][name] * TRACK
@@ -176,7 +195,7 @@ class _LayOut:
     def _points(self, edge: Edge, road: Road) -> list[Point]:
         source, target = self.scene.boxes[edge.source], self.scene.boxes[edge.target]
         row = self.rows[target.key]
-        start, end = self._rectangle(edge.source), self._rectangle(edge.target)
+        start, end = self.boxes[edge.source], self.boxes[edge.target]
         if self._level(edge, road):
             return [(start.right, start.middle[1]), (end.x, end.middle[1])]
         x = self._column_left(target.column) + self._port(edge, road)
@@ -189,7 +208,7 @@ class _LayOut:
         if road.kind == "long" and self._rises(edge, road):
             y = self.channels.long_y(row, road.bundle)
             return [(start.middle[0], start.y), (start.middle[0], y), (x, y), (x, end.bottom)]
-        rightward = target.column > source.column
+        rightward = edge.loop or target.column > source.column
         turn = self._gap_at(source.column + rightward, self._lift_name(edge, road))
         if road.kind == "long":
             y = self.channels.long_y(row, road.bundle)
@@ -238,7 +257,7 @@ class _LayOut:
                 layout.lane_names.append((lane, (0.0, self.channels.row_y[high])))
         low = max(self.channels.floor[0], *(r.bottom for r in layout.boxes))
         for column in self.cuts:
-            x = self.column_x[column] - (CLEARANCE + CUT_GAP) / 2
+            x = self.column_x[column] - self.room[column] - (CLEARANCE + CUT_GAP) / 2
             layout.cuts.append((column, (x, top), (x, low)))
         layout.width, layout.height = self.right, low - top
         shift(layout, -top)

@@ -6,6 +6,8 @@ from .geometry import Point, Rectangle
 from .labels import Label, clean
 from .style import ARROW, ARROW_WIDTH, BEND, CORNER, HEIGHT, SUBSCRIPT, TEXT, Paint
 
+DOUBLE = ("value", "cell")  # kinds with a second outline
+
 
 def escape(text: str) -> str:
     """Text for XML, in content and in quoted attributes."""
@@ -51,11 +53,11 @@ def corners(kind: str, r: Rectangle) -> list[Point]:
 
 def radius(kind: str, r: Rectangle) -> float:
     """How round the corners of a rectangle are."""
-    return {"state": r.height / 2, "op": CORNER, "value": CORNER, "constant": 0.0, "fold": r.height / 2}[kind]
+    return {"state": r.height / 2, "fold": r.height / 2, "constant": 0.0, "delay": 0.0}.get(kind, CORNER)
 
 
 def inset(r: Rectangle) -> Rectangle:
-    """The second outline of a named value, which tells it from an operation without colour."""
+    """The second outline of a named value or a cell, which tells it from an operation without colour."""
     return Rectangle(r.x + 2.2, r.y + 2.2, r.width - 4.4, r.height - 4.4)
 
 
@@ -66,7 +68,7 @@ def shape(kind: str, r: Rectangle, paint: Paint) -> str:
         points = " ".join(f"{number(x)},{number(y)}" for x, y in outline)
         return f'<polygon points="{points}" {look} stroke-linejoin="round"/>'
     inner = ""
-    if kind == "value":
+    if kind in DOUBLE:
         second = f'fill="none" stroke="{paint.line}" stroke-width="0.7"'
         inner = f'<rect {at(inset(r))} rx="{number(CORNER - 1.5)}" {second}/>'
     return f'<rect {at(r)} rx="{number(radius(kind, r))}" {look}/>{inner}'
@@ -92,10 +94,11 @@ def path(points: list[Point], sharp: frozenset[Point], *, reverse: bool = False)
     return "".join([*parts, f"L{_xy(end)}"])
 
 
-def arrow(points: list[Point], colour: str) -> str:
+def arrow(points: list[Point], colour: str, line: float = 0.0) -> str:
+    """The head of an arrow; a `line` that is wide gets a wider one."""
     (x, y), before = points[-1], points[-2]
-    back = _toward(points[-1], before, ARROW)
-    across_x, across_y = (y - back[1]) / ARROW * ARROW_WIDTH / 2, (x - back[0]) / ARROW * ARROW_WIDTH / 2
+    back, half = _toward(points[-1], before, ARROW), max(ARROW_WIDTH, line + 3.0) / 2
+    across_x, across_y = (y - back[1]) / ARROW * half, (x - back[0]) / ARROW * half
     left, right = (back[0] - across_x, back[1] + across_y), (back[0] + across_x, back[1] - across_y)
     return f'<path class="head" d="M{_xy((x, y))}L{_xy(left)}L{_xy(right)}Z" fill="{colour}"/>'
 

@@ -30,8 +30,10 @@ class Column:
     hidden: int = 0  # steps folded into it
 
 
-def find_places(nodes: list[Node]) -> dict[int, Place]:
-    """The place of every node, by id. Without any time step, everything but parameters is `after`."""
+def find_places(nodes: list[Node], time: bool = True) -> dict[int, Place]:
+    """The place of every node, by id. Without any time step, or `time`, everything but parameters is `after`."""
+    if not time:
+        return {node.id: RAIL if node.op.name == "parameter" else AFTER for node in nodes}
     known: dict[int, int | None] = {}
     feeds_steps: set[int] = set()
     users: dict[int, list[Node]] = {node.id: [] for node in nodes}

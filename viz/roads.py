@@ -4,6 +4,7 @@ local   up, within its column
 rail    from the rail of parameters, along a line that crosses all columns
 carry   from a column to the next, through the gap between them
 back    from a column to the one before it
+loop    round to a part below in its own column
 long    to any other column, along a line of its own; edges of one part into one box share it
 
 Edges of one road share their way where they can, and are told apart by where they leave it.
@@ -39,6 +40,8 @@ def _road(scene: Scene, edge: Edge, into: dict[tuple[int, Key], int]) -> Road:
     if source.column < 0:
         return Road("rail", (source.id,), edge.position)
     after = target.column - source.column
+    if edge.loop:
+        return Road("loop", source.key, edge.position)
     if after == 0:
         return Road("local", source.key, edge.position)
     if after == 1 and target.key[0] != "after":

@@ -18,7 +18,7 @@ def key_edges(scene: Scene) -> list[tuple[Key, Key]]:
     found: dict[tuple[Key, Key], None] = {}
     for edge in scene.edges:
         source, target = scene.boxes[edge.source], scene.boxes[edge.target]
-        if source.column == target.column >= 0:
+        if source.column == target.column >= 0 and not edge.loop:
             found[source.key, target.key] = None
     return list(found)
 
@@ -28,7 +28,7 @@ def find_rows(scene: Scene) -> dict[Key, int]:
     lanes = {name: i for i, name in enumerate(scene.lanes)}
     lane_of = {box.key: lanes.get(box.lane, 0) for box in scene.boxes if box.column >= 0}
     rises = _rising(scene)
-    order = _sorted(list(lane_of), rises)
+    order = in_order(list(lane_of), rises)
     if len(order) < len(lane_of):
         scene.boxes = [replace(box, key=(*box.key, str(box.column))) for box in scene.boxes]
         return find_rows(scene)
@@ -56,7 +56,7 @@ def _rising(scene: Scene) -> list[tuple[Key, Key]]:
     return list(found)
 
 
-def _sorted(keys: list[Key], edges: list[tuple[Key, Key]]) -> list[Key]:
+def in_order(keys: list[Key], edges: list[tuple[Key, Key]]) -> list[Key]:
     """The keys in topological order; those on a cycle, and above one, are missing."""
     waiting = dict.fromkeys(keys, 0)
     users: dict[Key, list[Key]] = {key: [] for key in keys}

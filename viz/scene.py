@@ -7,26 +7,27 @@ cell have the same key, so that the layout gives them the same place in their co
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from math import hypot
+from typing import Any, NamedTuple
 
 from tinygraph.errors import DrawingError
 from tinygraph.graph import Node
-from tinygraph.graph.text import write_name
 from tinygraph.symbolic.notation import Notation, labels_of
 
+from .element_names import word
 from .kinds import Kinds
 from .labels import Label, Span, clean
+from .measuring import NO_MEASURES, Measures, badge, short
 from .places import RAIL, Column, Place, find_lanes, find_places, make_columns
 from .reach import CHART_LIMIT, Reach
 from .selection import Selection
+from .slopes import slope_label
 
 COLUMN_LIMIT = 120  # boxes; a larger column is cut
 COLUMN_SHOWS = (10, 10)  # its first and last boxes
-RESERVED = ("title", "desc")  # ids of the whole picture
 
 Key = tuple[str, ...]
 
@@ -43,6 +44,26 @@ class Box:
     lane: str
     classes: str
     detail: str
+    name: Label = ()  # the label without its equation
+    op: str = ""
+
+
+class Mark(NamedTuple):
+    """What is written on an edge: the label, the number of the weight that it names, and its share of the gradient."""
+
+    label: Label
+    weight: int | None = None
+    share: float | None = None
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A parameter, or several that stand on the same edges, as written there; `used` is false for one on no edge."""
+
+    id: str
+    label: Label
+    members: tuple[Label, ...]
+    used: bool
 
 
 @dataclass(frozen=True)
@@ -55,6 +76,9 @@ class Edge:
     position: int
     gradient: bool = False
     folded: bool = False
+    marks: tuple[Mark, ...] = ()
+    share: float | None = None  # the norm of the gradient that goes along it, where it was measured
+    loop: bool = False  # it comes round to a part below it in its own column
 
 
 @dataclass
@@ -69,7 +93,10 @@ class Scene:
     absorbed: int = 0  # scalar constants written into operations
     hidden: int = 0  # nodes of folded steps, or cut
     reach: Reach | None = None  # what a truncation keeps
-    names: dict[int, str] = field(default_factory=dict)  # what each node is called in the picture, by its id
+    states: tuple[str, ...] = ()  # labels of the states known, the output first
+    tree: bool = False  # read from left to right, without time
+    weights: list[Weight] = field(default_factory=list)  # that are written on edges
+    enclosed: int = 0  # nodes that stand for themselves no more, in closed boxes
 
     @property
     def cuts(self) -> list[int]:
@@ -79,22 +106,29 @@ class Scene:
 
 
 def build_scene(
-    selection: Selection, fold: Any, notation: Mapping[str, str] | None = None, reach: Reach | None = None
+    selection: Selection,
+    fold: Any,
+    notation: Mapping[str, str] | None = None,
+    reach: Reach | None = None,
+    measures: Measures = NO_MEASURES,
+    badges: tuple[str, ...] = (),
 ) -> Scene:
-    """The scene of a selection, with its truncation if there is one.
+    """The scene of a selection, with its truncation and its numbers if there are any.
 
     Raises `DrawingError` for a `fold` that is none, or a truncation of steps that there are not;
     `UnknownNameError` for a notation of what is not drawn.
     """
-    places = find_places(selection.nodes)
+    places = find_places(selection.nodes, selection.time)
     columns = make_columns(places, selection.nodes, fold)
     lanes, lane = find_lanes(selection.nodes, places)
     builder = _Builder(
-        Scene(columns, lanes, names=element_names(selection.nodes)),
+        Scene(columns, lanes, states=selection.states, tree=not selection.time),
         Kinds(selection, places, Notation(notation, labels_of(selection.nodes))),
         selection,
         places,
         lane,
+        measures,
+        badges,
     )
     builder.add_boxes(cut=fold is not False)
     builder.add_edges()
@@ -103,25 +137,18 @@ def build_scene(
     return builder.scene
 
 
-def element_names(nodes: list[Node]) -> dict[int, str]:
-    """What each node is called as an element of the picture, by its id: `h_3`, `layer1-h_3`; `n17` without a label.
-
-    Of two nodes with one name, the later has its id behind it: `h_3--n29`. Two hyphens stand in no label's name, so
-    that the ids of other elements (`h_2--h_3--0`, `fold--1`) are never those of nodes.
-    """
-    names: dict[int, str] = {}
-    taken: set[str] = set(RESERVED)
-    for node in nodes:
-        name = re.sub("-+", "-", _word(write_name(node, True, False))) if node.label else f"n{node.id}"
-        names[node.id] = name if name not in taken else f"{name}--n{node.id}"
-        taken.add(names[node.id])
-    return names
-
-
 class _Builder:
     def __init__(
-        self, scene: Scene, kinds: Kinds, selection: Selection, places: dict[int, Place], lane: dict[int, str]
+        self,
+        scene: Scene,
+        kinds: Kinds,
+        selection: Selection,
+        places: dict[int, Place],
+        lane: dict[int, str],
+        measures: Measures,
+        badges: tuple[str, ...],
     ) -> None:
+        self.measures, self.badges = measures, badges
         self.scene, self.kinds, self.selection, self.places, self.lane = scene, kinds, selection, places, lane
         self.column = {column.place: i for i, column in enumerate(scene.columns) if not column.hidden}
         self.column[RAIL] = -1
@@ -179,31 +206,18 @@ class _Builder:
         return nodes[:first] + nodes[-last:]
 
     def _box(self, node: Node, column: int) -> Box:
-        kind = self.kinds.kind(node)
-        classes = [kind, _word(node.op.name)] if kind != node.op.name else [kind]
-        if node.step is not None:
-            classes.append(f"step-{node.step}")
-        label = self.kinds.label(node, self.lane[node.id])
-        classes += [_word(part) for part in node.scope.split("/") if part]
-        return Box(
-            self.scene.names[node.id],
-            kind,
-            label,
-            self.keys[node.id],
-            column,
-            self.lane[node.id],
-            " ".join(classes),
-            clean(node.describe()),
-        )
+        note = badge(node, self.badges, self.measures)
+        return node_box(node, self.kinds, self.keys[node.id], column, self.lane[node.id], note)
 
     def add_edges(self) -> None:
-        folded: dict[tuple[int, int], tuple[int, bool]] = {}
+        folded: dict[tuple[int, int], tuple[int, bool, float | None]] = {}
         for node in self.selection.nodes:
             for position, arg in enumerate(node.args):
                 if self.kinds.absorbed(arg):
                     continue
                 source, target = self.box.get(arg.id), self.box.get(node.id)
                 gradient = (node.id, position) in self.selection.gradient
+                share = self.measures.shares.get((node.id, position))
                 plain = self.scene.boxes
                 if source is None and target is None:
                     continue
@@ -216,15 +230,26 @@ class _Builder:
                     target = self._stand_in(arg if again else node)
                 if plain[source].kind == "fold" or plain[target].kind == "fold":
                     if source != target:
-                        first, flows = folded.get((source, target), (position, False))
-                        folded[source, target] = (first, flows or gradient)
+                        first, flows, known = folded.get((source, target), (position, False, None))
+                        folded[source, target] = (first, flows or gradient, together(known, share))
                 else:
-                    name = f"{self.scene.names[arg.id]}--{self.scene.names[node.id]}--{position}"
-                    self.scene.edges.append(Edge(name, source, target, position, gradient))
+                    name = f"{plain[source].id}--{plain[target].id}--{position}"
+                    marks = self._slope(node, position)
+                    self.scene.edges.append(Edge(name, source, target, position, gradient, False, marks, share))
         boxes = self.scene.boxes
-        for (source, target), (position, gradient) in folded.items():
+        for (source, target), (position, gradient, share) in folded.items():
             name = f"{boxes[source].id}--{boxes[target].id}--folded"
-            self.scene.edges.append(Edge(name, source, target, position, gradient, folded=True))
+            self.scene.edges.append(Edge(name, source, target, position, gradient, folded=True, share=share))
+
+    def _slope(self, node: Node, position: int) -> tuple[Mark, ...]:
+        """The local derivative on an edge, if they are wanted: a number where it is known, else a formula."""
+        slopes = self.measures.slopes
+        if slopes is None:
+            return ()
+        if (node.id, position) in slopes:
+            return (Mark((Span(short(slopes[node.id, position])),)),)
+        label = slope_label(node, position, lambda one: self.kinds.name(one, self.lane[one.id]))
+        return (Mark(label),) if label else ()
 
     def add_reach(self, reach: Reach) -> None:
         scene = self.scene
@@ -256,6 +281,27 @@ class _Builder:
         return self.stand_in[key]
 
 
-def _word(text: str) -> str:
-    """A class name."""
-    return re.sub(r"[^A-Za-z0-9_-]", "-", text) or "unnamed"
+def node_box(node: Node, kinds: Kinds, key: Key, column: int, lane: str, badge: Label = ()) -> Box:
+    """The box of one node."""
+    kind = kinds.kind(node)
+    classes = [kind, word(node.op.name)] if kind != node.op.name else [kind]
+    if node.step is not None:
+        classes.append(f"step-{node.step}")
+    classes += [word(part) for part in node.scope.split("/") if part]
+    return Box(
+        kinds.elements[node.id],
+        kind,
+        kinds.label(node, lane) + badge,
+        key,
+        column,
+        lane,
+        " ".join(classes),
+        clean(node.describe()),
+        kinds.name(node, lane) + badge,
+        node.op.name,
+    )
+
+
+def together(a: float | None, b: float | None) -> float | None:
+    """The norm of two shares that are drawn as one: the root of the sum of their squares."""
+    return b if a is None else a if b is None else hypot(a, b)

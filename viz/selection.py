@@ -22,12 +22,15 @@ from tinygraph.unrolling import Unrolled
 class Selection:
     """The forward nodes in ascending order, the state labels known, and the edges a cotangent crosses.
 
-    An edge is (node id, position of the operand).
+    An edge is (node id, position of the operand). `outputs` are the ids of what is differentiated. Steps are columns
+    if they are `time`; those of a tree are not.
     """
 
     nodes: list[Node]
-    states: frozenset[str]
+    states: tuple[str, ...]
     gradient: frozenset[tuple[int, int]]
+    outputs: frozenset[int] = frozenset()
+    time: bool = True
 
 
 def select(what: Any, backward: bool) -> Selection:
@@ -40,8 +43,14 @@ def select(what: Any, backward: bool) -> Selection:
         raise DrawingError(
             "there is nothing to draw", [f"{what!r:.80}"], "give a net, or nodes that depend on some input"
         )
-    states = frozenset(state for net in nets_of(what) for state in net.cell.states)
-    return Selection(forward, states, _gradient_edges(forward, roots) if backward else frozenset())
+    states = tuple(dict.fromkeys(state for net in nets_of(what) for state in net.cell.states))
+    states += (what.root.label,) if is_tree(what) else ()
+    time = not is_tree(what)
+    if not backward:
+        return Selection(forward, states, frozenset(), time=time)
+    outputs = _outputs(forward, roots)
+    ends = frozenset(node.id for node in outputs)
+    return Selection(forward, states, _gradient_edges(forward, roots, outputs), ends, time)
 
 
 def nets_of(what: Any) -> list[Unrolled]:
@@ -50,10 +59,17 @@ def nets_of(what: Any) -> list[Unrolled]:
     return list(nets) if isinstance(nets, (list, tuple)) and all(isinstance(net, Unrolled) for net in nets) else []
 
 
+def is_tree(what: Any) -> bool:
+    """Whether this is a cell composed over a tree, as by `models.compose`."""
+    return isinstance(getattr(what, "root", None), Node) and hasattr(what, "phrases")
+
+
 def _roots(what: Any) -> list[Node]:
     nets = nets_of(what)
     if nets:
         return [*(state for net in nets for state in net.final.values()), *what.output.values()]
+    if is_tree(what):
+        return [what.root]
     if isinstance(what, Graph):
         used = {arg.id for node in what.nodes if not node.backward for arg in node.args}
         return [
@@ -71,8 +87,8 @@ def _roots(what: Any) -> list[Node]:
     return nodes
 
 
-def _gradient_edges(forward: list[Node], roots: list[Node]) -> frozenset[tuple[int, int]]:
-    targets, outputs = _targets(forward, roots), _outputs(forward, roots)
+def _gradient_edges(forward: list[Node], roots: list[Node], outputs: list[Node]) -> frozenset[tuple[int, int]]:
+    targets = _targets(forward, roots)
     reached: set[int] = set()
     for node in forward:
         if node.id in targets or (node.kind == "real" and any(arg.id in reached for arg in node.args)):

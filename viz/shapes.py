@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .arrangement import Arrangement, arrange
+from .edge_marks import marks_width
 from .labels import label_width
 from .roads import Road
 from .rows import key_edges
@@ -39,25 +40,37 @@ class Shape:
         return self.middle[key] + self.widths[key] / 2
 
 
-def box_width(box: Box, entries: int) -> float:
+def port_gap(entries: dict[Road, float]) -> float:
+    """The distance between two edges that enter a box, from what is written on them."""
+    return max([PORT_GAP, *entries.values()])
+
+
+def box_width(box: Box, entries: dict[Road, float]) -> float:
     """The width that the label and the entering edges need."""
     bold = box.kind in ("state", "loss")
     slant = BOX_HEIGHT / 2 if box.kind in ("loss", "input") else 0.0
     text = label_width(box.label, bold) + 2 * BOX_PADDING + slant
-    return max(BOX_MINIMUM, round(text), (entries - 1) * PORT_GAP + 2 * SIDE)
+    gap = port_gap(entries)
+    return max(BOX_MINIMUM, round(text), (len(entries) - 1) * gap + 2 * side(gap))
+
+
+def side(gap: float) -> float:
+    """The least distance of an entering edge from the corner of its box."""
+    return max(SIDE, gap / 2)
 
 
 def column_shapes(scene: Scene, rows: dict[Key, int], roads: list[Road]) -> list[Shape]:
     """The shape of each column."""
-    entries: dict[Key, dict[Road, None]] = {}
+    entries: dict[Key, dict[Road, float]] = {}
     for edge, road in zip(scene.edges, roads, strict=True):
-        entries.setdefault(scene.boxes[edge.target].key, {})[road] = None
+        own_roads = entries.setdefault(scene.boxes[edge.target].key, {})
+        own_roads[road] = max(own_roads.get(road, 0.0), marks_width(edge))
     widths: dict[Key, float] = {}
     own: list[dict[Key, float]] = [{} for _ in scene.columns]  # the boxes of each column
     busy = [False] * len(scene.columns)
     for box in scene.boxes:
         if box.column >= 0:
-            width = own[box.column][box.key] = box_width(box, len(entries.get(box.key, ())))
+            width = own[box.column][box.key] = box_width(box, entries.get(box.key, {}))
             widths[box.key] = max(widths.get(box.key, 0.0), width)
     for edge in scene.edges:
         if scene.boxes[edge.source].column == scene.boxes[edge.target].column:
@@ -74,21 +87,26 @@ def column_shapes(scene: Scene, rows: dict[Key, int], roads: list[Road]) -> list
             shapes.append(_narrow(own[column], rows))
         else:
             if group not in full:
-                full[group] = _full(groups[group], widths, rows, key_edges(scene))
+                full[group] = _full(groups[group], widths, rows, key_edges(scene), scene.tree)
             shapes.append(full[group])
-    done: set[int] = set()
-    for shape in shapes:
-        if id(shape) not in done:
-            done.add(id(shape))
-            _set_ports(shape, rows, entries)
+    for key, roads_in in entries.items():
+        if all(key in shape.leftmost & shape.rightmost for shape in shapes if key in shape.middle):
+            for road in [road for road in roads_in if road.kind == "carry" and road.part == key]:
+                del roads_in[road]  # it runs level from box to box
+    for shape in {id(shape): shape for shape in shapes}.values():
+        _set_ports(shape, rows, entries)
     return shapes
 
 
 def _full(
-    keys: dict[Key, float], widths: dict[Key, float], rows: dict[Key, int], edges: list[tuple[Key, Key]]
+    keys: dict[Key, float],
+    widths: dict[Key, float],
+    rows: dict[Key, int],
+    edges: list[tuple[Key, Key]],
+    reading: bool,
 ) -> Shape:
     own = {key: widths[key] for key in keys}
-    arrangement = arrange(own, rows, [(s, t) for s, t in edges if s in own and t in own])
+    arrangement = arrange(own, rows, [(s, t) for s, t in edges if s in own and t in own], reading)
     _part(arrangement)
     middle = {key: arrangement.vertices[i].x for key, i in arrangement.box.items()}
     shape = Shape(arrangement.width, middle, own, arrangement=arrangement)
@@ -126,41 +144,44 @@ def _part(arrangement: Arrangement) -> None:
                 vertices[v].x = _free(vertices[v].x, others, [], vertices[v].x - 5, vertices[v].x + 5)
 
 
-def _free(x: float, below: list[float], beside: list[float], low: float, high: float) -> float:
+def _free(
+    x: float, below: list[float], beside: list[float], low: float, high: float, gap: float = PORT_GAP
+) -> float:
     """The place nearest to x that is clear of the edges below and of those beside it, if there is one."""
     for shift in (0.0, 4.0, -4.0, 5.0, -5.0, 8.0, -8.0, 12.0, -12.0):
         if (
             low <= x + shift <= high
             and all(abs(x + shift - other) >= NEAR for other in below)
-            and all(abs(x + shift - other) >= PORT_GAP - 2 for other in beside)
+            and all(abs(x + shift - other) >= gap - 2 for other in beside)
         ):
             return x + shift
     return x
 
 
-def _set_ports(shape: Shape, rows: dict[Key, int], entries: dict[Key, dict[Road, None]]) -> None:
+def _set_ports(shape: Shape, rows: dict[Key, int], entries: dict[Key, dict[Road, float]]) -> None:
     below: dict[int, list[tuple[Key, float]]] = {}
     if shape.arrangement is not None:
         for vertex in shape.arrangement.vertices:
             below.setdefault(vertex.row + 1, []).append((vertex.key, vertex.x))
     for key in shape.middle:
-        low, high = shape.left(key) + SIDE, shape.right(key) - SIDE
-        roads = list(entries.get(key, ()))
+        roads = entries.get(key, {})
+        gap = port_gap(roads)
+        low, high = shape.left(key) + side(gap), shape.right(key) - side(gap)
         full = shape.arrangement is not None
         local = [road for road in roads if full and road.kind == "local" and road.part in shape.middle]
         wishes = {road: _source_x(shape, rows, key, road) for road in local}
         spot = sum(wishes.values()) / len(wishes) if wishes else shape.middle[key]
         outside = [road for road in roads if road not in wishes]
         for i, road in enumerate(outside):
-            aside = PORT_GAP * (i + 1) * (1 if spot <= shape.middle[key] else -1) if wishes else PORT_GAP * (i - 0.5)
+            aside = gap * (i + 1) * (1 if spot <= shape.middle[key] else -1) if wishes else gap * (i - 0.5)
             wishes[road] = (min(max(spot, low), high) if wishes else spot) + aside
         weights = [50.0 if road.kind == "local" else 1.0 for road in wishes]  # straight edges stay straight
-        found = dict(zip(wishes, ports(list(wishes.values()), weights, low, high), strict=True))
+        found = dict(zip(wishes, ports(list(wishes.values()), weights, low, high, gap), strict=True))
         lower = below.get(rows[key], [])
         for road, x in found.items():
             others = [value for source, value in lower if not (road.kind == "local" and source == road.part)]
             beside = [value for other, value in found.items() if other is not road]
-            found[road] = shape.port[key, road] = round(_free(x, others, beside, low, high) * 2) / 2
+            found[road] = shape.port[key, road] = round(_free(x, others, beside, low, high, gap) * 2) / 2
 
 
 def _source_x(shape: Shape, rows: dict[Key, int], key: Key, road: Road) -> float:

@@ -24,13 +24,13 @@ def spaced(wishes: list[float], weights: list[float], gaps: list[float]) -> list
     return [x + o for x, o in zip(flat, offsets, strict=True)]
 
 
-def ports(wishes: list[float], weights: list[float], low: float, high: float) -> list[float]:
+def ports(wishes: list[float], weights: list[float], low: float, high: float, gap: float = PORT_GAP) -> list[float]:
     """Places between `low` and `high` for edges that enter a box, in the order of their wishes.
 
     Where they push each other aside, those of more weight give way less.
     """
     order = sorted(range(len(wishes)), key=lambda i: wishes[i])
-    gap = min(PORT_GAP, (high - low) / max(len(wishes) - 1, 1))
+    gap = min(gap, (high - low) / max(len(wishes) - 1, 1))
     inner = [min(max(wishes[i], low + k * gap), high - (len(order) - 1 - k) * gap) for k, i in enumerate(order)]
     places = spaced(inner, [weights[i] for i in order], [0.0, *[gap] * (len(order) - 1)][: len(order)])
     result = [0.0] * len(wishes)

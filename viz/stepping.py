@@ -150,7 +150,7 @@ class _Steps:
         forward, backward = self._forward(), self._backward()
         first: dict[str, int] = {}
         now: list[list[str]] = [[] for _ in range(len(self.worked_rows) + bool(self.given))]
-        scene, layout = self.drawing.scene, self.drawing.layout
+        scene, layout = self.drawing.parts("frames")
         node_of = {name: node for node, name in self.drawing.names.items()}
         for box in scene.boxes:
             node = node_of.get(box.id)

@@ -18,11 +18,13 @@ FONT = "DejaVu Sans, Helvetica, Arial, sans-serif"
 # Measures, in units of the picture. A slide of 960 x 540 pt holds 1320 x 740 units at 8 pt text.
 TEXT = 12.5
 SUBSCRIPT = 9.5
-TAG_SCALE = 0.92  # the letters of a tag, beside those of a box
-HEIGHT = {0: 0.0, -1: -2.5, 1: 4.5}  # of a subscript and a superscript over the line
+TAG_SCALE = 0.92  # the letters of a tag or mark, beside those of a box
+HEIGHT = {0: 0.0, -1: -2.5, 1: 4.5, 2: 0.0}  # of a subscript, a superscript and a badge over the line
 HEADER_TEXT = 13.0
 TITLE_TEXT = 18.0
 SMALL_TEXT = 11.0
+LINE_HEIGHT = 17.6  # of the legend and the notes
+LEGEND_WIDTH = 330.0  # of a legend's lines at least, below a small picture
 BOX_HEIGHT = 21.0
 BOX_PADDING = 7.0
 BOX_MINIMUM = 28.0
@@ -35,6 +37,9 @@ PORT_GAP = 8.0  # between two edges that enter a box
 TRACK = 8.0  # between two parallel edges
 RAIL_TRACK = 16.0  # between two lines of the parameter rail: the height of a tag
 TAG_HEIGHT = 15.0
+MARK_HEIGHT = 14.0  # of what is written on an edge
+MARK_PADDING = 3.5
+MARK_GAP = 4.0  # between two marks, and between a mark and the head of its edge
 CHANNEL = 6.5  # free space above and below the edges between two rows
 CLEARANCE = 11.0  # between a column and the edges beside it
 MARGIN = 14.0
@@ -47,6 +52,13 @@ GRADIENT_OFFSET = 3.5
 NOW_WIDTH = 3.6  # the outline of what a frame is about
 NOW_EDGE = 0.8  # of that, for an edge
 TODO = 0.22  # the opacity of what a later frame brings
+GRADIENT_DASH = "4 2.5"
+FAINT = 0.45  # the opacity of edges beside which gradients are measured
+FORCED_DASH = "7 2.5 1.5 2.5"  # of a value that is fed in place of a state
+ZERO_DASH = "1 4"  # of a gradient that is exactly zero
+FLOW_WIDTH = (0.9, 5.0)  # of the weakest and the strongest gradient
+FLOW_DECADES = (12.0, 2.0)  # that a scale spans at most and at least; what is weaker looks like the weakest
+JOINT = 60.0  # between two pictures side by side
 CUT_WIDTH = 2.0
 CUT_DASH = "9 5"
 CUT_GAP = 10.0  # room for the line of a cut, between the edges of a gap and the next column
@@ -82,6 +94,7 @@ class Theme:
     now: str
     paints: Mapping[str, Paint]
     rail: tuple[str, ...]
+    flow: tuple[str, ...]  # from the weakest gradient to the strongest; lightness alone tells them apart
 
 
 LIGHT = Theme(
@@ -98,13 +111,16 @@ LIGHT = Theme(
     paints={
         "op": Paint("#ffffff", "#59626e", "#1b1f24"),
         "value": Paint("#fff1cf", "#8a6100", "#1b1f24", 1.5),
+        "cell": Paint("#cfe3f7", "#12416e", "#0b2a49", 2.2, bold=True),
         "state": Paint("#cfe3f7", "#12416e", "#0b2a49", 2.2, bold=True),
         "input": Paint("#dff0dc", "#2f6b2f", "#1b1f24", 1.5),
         "constant": Paint("#eceff3", "#59626e", "#1b1f24", 1.2, "4 2.5"),
         "loss": Paint("#f6d7de", "#8c1d3c", "#4d0c1f", 1.8, bold=True),
         "fold": Paint("#ffffff", "#7b8591", "#3a424d", 1.2, "2.5 2.5"),
+        "delay": Paint("#12416e", "#12416e", "#ffffff", 1.2),
     },
     rail=("#0072b2", "#b85400", "#00805e", "#a8558a", "#4467c4", "#8a7400", "#5b3fa0", "#4a4f57"),
+    flow=("#d9c3cd", "#d495b3", "#c9588c", "#a01f63", "#5c0a38"),
 )
 
 DARK = Theme(
@@ -121,13 +137,16 @@ DARK = Theme(
     paints={
         "op": Paint("#232a32", "#a9b3bf", "#eef1f5"),
         "value": Paint("#4a3a10", "#f0c75e", "#fff6df", 1.5),
+        "cell": Paint("#133a5e", "#8cc4ff", "#eaf4ff", 2.2, bold=True),
         "state": Paint("#133a5e", "#8cc4ff", "#eaf4ff", 2.2, bold=True),
         "input": Paint("#1d3d24", "#8fd19a", "#eef7ef", 1.5),
         "constant": Paint("#2a313a", "#a9b3bf", "#eef1f5", 1.2, "4 2.5"),
         "loss": Paint("#571b2e", "#ff9db5", "#fff0f4", 1.8, bold=True),
         "fold": Paint("#14181d", "#8b95a1", "#cfd6de", 1.2, "2.5 2.5"),
+        "delay": Paint("#8cc4ff", "#8cc4ff", "#14181d", 1.2),
     },
     rail=("#56b4e9", "#e69f00", "#2fc79c", "#e08fc0", "#8fb7ff", "#f0e442", "#b79cf0", "#c3cad3"),
+    flow=("#59404c", "#8d4d6c", "#c95f93", "#ff8dbd", "#ffdbea"),
 )
 
 THEMES = {theme.name: theme for theme in (LIGHT, DARK)}
@@ -139,6 +158,16 @@ def theme_named(name: object) -> Theme:
     if not isinstance(name, str) or name not in THEMES:
         raise DrawingError(f"there is no theme {name!r:.60}", fix=nearest(name, THEMES))
     return THEMES[name]
+
+
+def letters_on(theme: Theme, fill: str) -> str:
+    """The colour of letters that can be read on `fill`: the theme's text or its background."""
+
+    def light(colour: str) -> float:
+        red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+        return 0.299 * red + 0.587 * green + 0.114 * blue
+
+    return max((theme.text, theme.background), key=lambda colour: abs(light(colour) - light(fill)))
 
 
 def rail_colour(theme: Theme, index: int) -> tuple[str, str]:

@@ -9,21 +9,28 @@ on the graph alone: numbers are written with a fixed format and nothing is itera
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from .dots import junctions
 from .geometry import Layout, Point, Rectangle, Route
-from .labels import clean
+from .labels import clean, plain
 from .looks import Looks
 from .marks import arrow, at, dash_of, escape, label_text, number, path, shape, text
+from .measuring import short
 from .reach_chart import cut_look, write_chart
+from .scale import Scale
 from .scene import Scene
 from .style import (
     BOX_PADDING,
     DOT,
+    FAINT,
     FONT,
+    FORCED_DASH,
+    GRADIENT_DASH,
     HEADER_TEXT,
+    LEGEND_WIDTH,
+    LINE_HEIGHT,
     MARGIN,
     SMALL_TEXT,
     TAG_SCALE,
@@ -35,8 +42,8 @@ from .style import (
 )
 
 NAMES = {
-    "parameter": "parameter", "input": "input", "constant": "constant", "state": "state", "value": "named value",
-    "op": "operation", "loss": "loss or result", "fold": "folded",
+    "parameter": "parameter", "input": "input", "constant": "constant", "state": "state", "cell": "cell", "value": "named value",
+    "op": "operation", "loss": "loss or result", "delay": "delay of one step or more", "fold": "folded",
 }  # fmt: skip
 
 
@@ -65,17 +72,18 @@ class _Writer:
     def __init__(self, scene: Scene, layout: Layout, theme: Theme) -> None:
         self.scene, self.layout, self.theme = scene, layout, theme
         self.looks = Looks(scene, theme)
+        self.scale = self.looks.scale
 
     def document(self, caption: Caption) -> str:
         theme, layout = self.theme, self.layout
-        legend, legend_width = self._legend()
         notes = [clean(note) for note in self.scene.notes]
         top = MARGIN + (TITLE_TEXT * 1.5 if caption.shown_title else 0)
         foot = top + layout.height + SMALL_TEXT * 1.4
         widths = [text_width(caption.shown_title, TITLE_TEXT, bold=True), *(text_width(n, SMALL_TEXT) for n in notes)]
+        legend, legend_width, rows = self._legend(max([LEGEND_WIDTH, layout.width, *widths]))
         inner = max(layout.width, legend_width, *widths)
         width, left = number(2 * MARGIN + inner), number(MARGIN + (inner - layout.width) / 2)
-        height = number(foot + (len(notes) + 1) * SMALL_TEXT * 1.6 + MARGIN / 2)
+        height = number(foot + (len(notes) + rows) * LINE_HEIGHT + MARGIN / 2)
         lines = [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
             f'role="img" aria-labelledby="title desc" class="tinygraph {theme.name}" '
@@ -89,12 +97,14 @@ class _Writer:
                 text(MARGIN, MARGIN + TITLE_TEXT, caption.shown_title, TITLE_TEXT, theme.text, "start", bold=True)
             )
         lines.append(f'<g class="drawing" transform="translate({left} {number(top)})">')
-        for body in (self._panels(), self._edges(), self._gradients(), self._dots(), self._nodes(), self._truncation()):
+        for body in (
+            self._panels(), self._edges(), self._gradients(), self._dots(), self._marks(), self._nodes(), self._truncation(),
+        ):  # fmt: skip
             lines.extend(body)
         lines.append("</g>")
         lines += [f'<g class="legend" transform="translate({number(MARGIN)} {number(foot)})">', *legend, "</g>"]
         for i, note in enumerate(notes):
-            y = foot + (i + 1.25) * SMALL_TEXT * 1.6 + SMALL_TEXT / 3
+            y = foot + (i + rows + 0.25) * LINE_HEIGHT + SMALL_TEXT / 3
             lines.append(f'<g class="note">{text(MARGIN, y, note, SMALL_TEXT, theme.quiet, "start")}</g>')
         lines.append("</svg>")
         return "\n".join(lines) + "\n"
@@ -117,6 +127,7 @@ class _Writer:
     # Edges
     def _edges(self) -> Iterable[str]:
         sharp = self._sharp(self.layout.routes)
+        faint = f' opacity="{FAINT}"' if self.scale else ""  # gradients come to the fore
         for route in self.layout.routes:
             edge = self.scene.edges[route.edge]
             source, target = self.scene.boxes[edge.source], self.scene.boxes[edge.target]
@@ -124,23 +135,42 @@ class _Writer:
             kind += " folded" * edge.folded
             step = next((f" {c}" for c in target.classes.split() if c.startswith("step-")), "")
             yield (
-                f'<g id="{edge.id}" class="edge {kind}{step}" data-from="{source.id}" data-to="{target.id}">'
+                f'<g id="{edge.id}" class="edge {kind}{step}" data-from="{source.id}" data-to="{target.id}"{faint}>'
                 f'<path d="{path(route.points, sharp[route.net])}" fill="none" stroke="{colour}" '
                 f'stroke-width="{number(width)}"{dash_of(dash)}/>{arrow(route.points, colour)}</g>'
             )
 
+    def _marks(self) -> Iterable[str]:
+        """What is written on edges, over them."""
+        for index, place, r in self.layout.marks:
+            mark = self.scene.edges[index].marks[place]
+            words, kind, paint = "", "mark", self.looks.mark(mark)
+            if mark.weight is not None:
+                words, kind = ", ".join(map(plain, self.scene.weights[mark.weight].members)), "mark weight"
+            if mark.share is not None and self.scale:
+                words += f": gradient of norm {short(mark.share)} through this use"
+            look = f'fill="{paint.fill}" stroke="{paint.line}" stroke-width="{number(paint.width)}"'
+            title = f"<title>{escape(words)}</title>" if words else ""
+            label = label_text(mark.label, r.middle, paint, TAG_SCALE)
+            yield f'<g class="{kind}">{title}<rect {at(r)} rx="3" {look}/>{label}</g>'
+
     def _gradients(self) -> Iterable[str]:
         sharp = self._sharp(self.layout.gradients)
-        for route in self.layout.gradients:
+        routes = self.layout.gradients
+        if self.scale:  # the strongest on top
+            routes = sorted(routes, key=lambda route: self.scene.edges[route.edge].share or 0.0)
+        for route in routes:
             edge = self.scene.edges[route.edge]
             source, target = self.scene.boxes[edge.source], self.scene.boxes[edge.target]
-            (colour, dash, width, _), corners, back = self.looks.gradient, sharp[route.net], route.points[::-1]
+            (colour, dash, width, _), corners, back = self.looks.gradient(edge), sharp[route.net], route.points[::-1]
             joint = route.net == target.id  # dashes begin where edges of one net have a common end
             way = path(back, corners) if joint else path(route.points, corners, reverse=True)
+            known = edge.share is not None and self.scale
+            words = f"<title>gradient of norm {short(edge.share or 0.0)}</title>" if known else ""
             yield (
-                f'<g id="{edge.id}--back" class="gradient" data-from="{target.id}" data-to="{source.id}">'
+                f'<g id="{edge.id}--back" class="gradient" data-from="{target.id}" data-to="{source.id}">{words}'
                 f'<path d="{way}" fill="none" stroke="{colour}" '
-                f'stroke-width="{number(width)}"{dash_of(dash)}/>{arrow(back, colour)}</g>'
+                f'stroke-width="{number(width)}"{dash_of(dash)}/>{arrow(back, colour, width)}</g>'
             )
 
     def _sharp(self, routes: list[Route]) -> dict[str, frozenset[Point]]:
@@ -178,25 +208,57 @@ class _Writer:
             yield from write_chart(self.scene.reach, self.layout.chart, self.theme)
 
     # Below
-    def _legend(self) -> tuple[list[str], float]:
-        """A sample of each kind that occurs, and the width of them all."""
-        kinds = [kind for kind in NAMES if any(box.kind == kind for box in self.scene.boxes)]
-        parts, x = [], 0.0
-        for kind in kinds:
+    def _legend(self, room: float) -> tuple[list[str], float, int]:
+        """A sample of each kind that occurs, in lines of at most `room`; the width of the longest, and how many."""
+        lines: list[str] = []
+        x, widest, row = 0.0, 0.0, 0
+        for parts, width in self._samples():
+            if x and x + width > room:
+                x, row = 0.0, row + 1
+            lines += [f'<g transform="translate({number(x)} {number(row * LINE_HEIGHT)})">', *parts, "</g>"]
+            x += width + 2 * BOX_PADDING
+            widest = max(widest, x)
+        return lines, widest, row + 1
+
+    def _samples(self) -> Iterator[tuple[list[str], float]]:
+        """Each entry of the legend, drawn from x = 0 on, with its width."""
+        for kind in NAMES:
+            if any(box.kind == kind for box in self.scene.boxes):
+                colour = self.theme.quiet
+                paint = Paint(colour, colour, colour) if kind == "parameter" else self.theme.paints[kind]
+                yield self._sample([shape(kind, Rectangle(0.0, 0.0, 18.0, 11.0), paint)], 18.0, NAMES[kind])
+        if any(weight.used for weight in self.scene.weights):
             colour = self.theme.quiet
-            paint = Paint(colour, colour, colour) if kind == "parameter" else self.theme.paints[kind]
-            parts.append(shape(kind, Rectangle(x, 0.0, 18.0, 11.0), paint))
-            parts.append(text(x + 23, 9.5, NAMES[kind], SMALL_TEXT, self.theme.quiet, "start"))
-            x += 23 + text_width(NAMES[kind], SMALL_TEXT) + 2 * BOX_PADDING
-        if self.layout.gradients:
-            colour, dash, line, _ = self.looks.gradient
-            way = f'd="M{number(x + 18)} 5.5H{number(x)}"'
-            parts.append(f'<path {way} stroke="{colour}" stroke-width="{number(line)}"{dash_of(dash)}/>')
-            parts.append(arrow([(x + 18, 5.5), (x, 5.5)], colour))
-            parts.append(text(x + 23, 9.5, "gradient", SMALL_TEXT, self.theme.quiet, "start"))
-            x += 23 + text_width("gradient", SMALL_TEXT) + 2 * BOX_PADDING
+            frame = (
+                f'<rect x="0" y="0" width="11" height="11" rx="3" fill="none" stroke="{colour}" stroke-width="1.2"/>'
+            )
+            yield self._sample([frame], 11.0, "weight on an edge")
+        if any(map(self.looks.forced, self.scene.edges)):
+            look = f'stroke="{self.theme.paints["input"].line}" stroke-width="1.3"{dash_of(FORCED_DASH)}'
+            yield self._sample([f'<path d="M0 5.5H23" {look}/>'], 23.0, "given in place of a state")
+        if self.scale:
+            yield self._scale_sample(self.scale)
+        elif self.layout.gradients:
+            colour = self.theme.gradient
+            line = f'<path d="M18 5.5H0" stroke="{colour}" stroke-width="1.4"{dash_of(GRADIENT_DASH)}/>'
+            yield self._sample([line, arrow([(18.0, 5.5), (0.0, 5.5)], colour)], 18.0, "gradient")
         if self.layout.cuts:
-            parts.append(f'<path d="M{number(x)} 5.5H{number(x + 23)}" {cut_look(self.theme)}/>')
-            parts.append(text(x + 28, 9.5, "gradient cut", SMALL_TEXT, self.theme.quiet, "start"))
-            x += 28 + text_width("gradient cut", SMALL_TEXT)
+            yield self._sample([f'<path d="M0 5.5H23" {cut_look(self.theme)}/>'], 23.0, "gradient cut")
+
+    def _sample(self, parts: list[str], width: float, words: str) -> tuple[list[str], float]:
+        return [*parts, text(width + 5, 9.5, words, SMALL_TEXT, self.theme.quiet, "start")], width + 5 + text_width(
+            words, SMALL_TEXT
+        )
+
+    def _scale_sample(self, scale: Scale) -> tuple[list[str], float]:
+        """Samples of the widths and colours of gradients, with their norms."""
+        title = "norm of the gradient"
+        parts = [text(0.0, 9.5, title, SMALL_TEXT, self.theme.quiet, "start")]
+        x = text_width(title, SMALL_TEXT) + BOX_PADDING
+        for norm in scale.samples():
+            look = f'stroke="{scale.colour(norm, self.theme)}" stroke-width="{number(scale.width(norm))}"'
+            words = f"{norm:.1g}"
+            parts.append(f'<path d="M{number(x)} 5.5H{number(x + 20)}" {look}/>')
+            parts.append(text(x + 24, 9.5, words, SMALL_TEXT, self.theme.quiet, "start"))
+            x += 24 + text_width(words, SMALL_TEXT) + BOX_PADDING
         return parts, x

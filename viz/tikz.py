@@ -13,9 +13,9 @@ from unicodedata import normalize
 from .geometry import Layout, Point, Rectangle
 from .labels import Label, clean
 from .looks import Line, Looks
-from .marks import clean_keeping_spaces, corners, inset, number, radius
+from .marks import DOUBLE, clean_keeping_spaces, corners, inset, number, radius
 from .scene import Box, Scene
-from .style import BEND, CUT_DASH, CUT_WIDTH, HEADER_TEXT, SMALL_TEXT, TEXT, Paint, Theme
+from .style import BEND, CUT_DASH, CUT_WIDTH, HEADER_TEXT, SMALL_TEXT, TAG_SCALE, TEXT, Paint, Theme
 
 _COMMANDS = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
@@ -84,7 +84,7 @@ class _Writer:
         self.colours: dict[str, str] = {}
 
     def document(self, description: str) -> str:
-        body = [*self._panels(), *self._edges(), *self._boxes(), *self._cuts()]
+        body = [*self._panels(), *self._edges(), *self._marks(), *self._boxes(), *self._cuts()]
         styles = [f"  {kind}/.style={{{self._paint(paint)}}}," for kind, paint in self.theme.paints.items()]
         defined = [rf"\definecolor{{{name}}}{{HTML}}{{{code[1:].upper()}}}" for code, name in self.colours.items()]
         return (
@@ -126,12 +126,20 @@ class _Writer:
         for route in self.layout.routes:
             yield self._edge(self.looks.line(self.scene.edges[route.edge]), route.points)
         for route in self.layout.gradients:
-            yield self._edge(self.looks.gradient, route.points[::-1])
+            yield self._edge(self.looks.gradient(self.scene.edges[route.edge]), route.points[::-1])
 
     def _edge(self, line: Line, points: list[Point]) -> str:
         dash = f", {_dashes(line.dash)}" if line.dash else ""
         look = f"edge, draw={self._colour(line.colour)}, line width={number(line.width)}pt{dash}"
         return rf"\draw[{look}] {' -- '.join(map(_xy, points))};"
+
+    def _marks(self) -> Iterator[str]:
+        for index, place, r in self.layout.marks:
+            mark = self.scene.edges[index].marks[place]
+            paint = self.looks.mark(mark)
+            yield rf"\draw[{self._paint(paint)}, rounded corners=3pt] {_rectangle(r)};"
+            look = f"text={self._colour(paint.text)}, font={_font(TEXT * TAG_SCALE)}{_bold(paint)}"
+            yield rf"\node[{look}] at {_xy(r.middle)} {{{_label(mark.label)}}};"
 
     def _boxes(self) -> Iterator[str]:
         for box, r in zip(self.scene.boxes, self.layout.boxes, strict=True):
@@ -139,12 +147,11 @@ class _Writer:
             look = box.kind if box.kind in self.theme.paints else self._paint(paint)
             yield f"% {box.id}: {in_tex(box.detail)}"
             yield rf"\draw[{look}] {_outline(box, r)};"
-            if box.kind == "value":
+            if box.kind in DOUBLE:
                 second = f"draw={self._colour(paint.line)}, line width=0.7pt, rounded corners=2.5pt"
                 yield rf"\draw[{second}] {_rectangle(inset(r))};"
             size = f"minimum width={number(r.width)}pt, minimum height={number(r.height)}pt"
-            font = f"{_font(TEXT)}{chr(92) + 'bfseries' if paint.bold else ''}"
-            words = f"{size}, text={self._colour(paint.text)}, font={font}"
+            words = f"{size}, text={self._colour(paint.text)}, font={_font(TEXT)}{_bold(paint)}"
             yield rf"\node[{words}] ({box.id}) at {_xy(r.middle)} {{{_label(box.label)}}};"
 
     def _cuts(self) -> Iterator[str]:
@@ -175,6 +182,10 @@ def _dashes(pattern: str) -> str:
 
 def _font(size: float) -> str:
     return rf"\fontsize{{{number(size)}}}{{{number(size * 1.2)}}}\selectfont"
+
+
+def _bold(paint: Paint) -> str:
+    return r"\bfseries" if paint.bold else ""
 
 
 def _label(label: Label) -> str:

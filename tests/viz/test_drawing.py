@@ -180,9 +180,9 @@ def test_a_chain_of_100_000_nodes() -> None:
 
 
 def test_a_class_of_an_odd_operation() -> None:
-    from tinygraph.viz.scene import _word
+    from tinygraph.viz.element_names import word
 
-    assert _word('x" onload="y') == "x--onload--y"
+    assert word('x" onload="y') == "x-onload-y"
 
 
 SCRIPT = """
