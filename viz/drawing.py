@@ -20,6 +20,7 @@ from .labels import clean
 from .layout import lay_out
 from .measuring import NO_MEASURES, badges_named, measure
 from .output import save_picture
+from .rail_folding import fold_rail
 from .reach import Reach
 from .rolling_up import roll_up
 from .scene import Scene, build_scene
@@ -124,7 +125,8 @@ def draw(
     badges    small numbers in the boxes: "value", "norm", "gradient" (norms are over entries and examples), "shape"
     title     a heading
     fold      "auto" folds more than 8 steps into the first 3 and last 2; (first, last) says how many to
-              draw; True always folds, False never. Columns of more than 120 boxes are cut, unless False
+              draw; True always folds, False never. Columns of more than 120 boxes are cut, unless False,
+              and so is a rail of more than 40 parameters
     theme     "light" or "dark"
     truncation  what `tg.truncate` returned for these steps: dashed lines where gradients are cut, and beside the
               picture a chart of the pairs (s, t) that are kept, in which the loss at t reaches step s
@@ -151,6 +153,7 @@ def draw(
     else:
         scene = build_scene(selection, fold, notation, reach, measures, shown)
     scene = close(scene, closed_lanes(scene.lanes, detail, open, closed))
+    scene = scene if fold is False else fold_rail(scene)
     layout = lay_out(scene)
     description = _describe(scene)
     names, drawn = element_names(selection.nodes), {box.id for box in scene.boxes}

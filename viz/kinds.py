@@ -9,9 +9,10 @@ from tinygraph.graph import Node
 from tinygraph.symbolic.notation import Notation
 
 from .element_names import element_names
-from .labels import HOLE, Label, Span, name_label, operation_label, symbol_label
+from .labels import HOLE, Label, Span, name_label, label_width, operation_label, symbol_label
 from .places import AFTER, RAIL, Place
 from .selection import Selection
+from .style import SIGN_LIMIT
 
 
 class Kinds:
@@ -66,6 +67,8 @@ class Kinds:
             return self._leaf_label(node, lane)
         written = {i: label for i, arg in enumerate(node.args) if (label := self._written(arg, lane))}
         sign = operation_label(node, written)
+        if label_width(sign) > SIGN_LIMIT:
+            sign = operation_label(node, {})
         if not node.label:
             return sign
         name = self.name(node, lane)

@@ -28,10 +28,12 @@ class Looks:
 
     def __init__(self, scene: Scene, theme: Theme) -> None:
         self.scene, self.theme = scene, theme
-        tags = [box.id for box in scene.boxes if box.column < 0 or box.kind == "parameter"]
+        rail = [box for box in scene.boxes if box.column < 0 or box.kind == "parameter"]
+        tags = [box.id for box in rail if box.kind != "fold"]
         tags += [weight.id for weight in scene.weights if weight.used and weight.id not in tags]
         self.states = {box.key for box in scene.boxes if box.kind in ("state", "cell")}
         self.rail = {name: rail_colour(theme, i) for i, name in enumerate(tags)}
+        self.rail |= {box.id: (theme.quiet, "") for box in rail if box.kind == "fold"}
         self.scale = scale_of(edge.share for edge in scene.edges if edge.share is not None)
 
     def paint(self, box: Box) -> Paint:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from .geometry import Point, Rectangle
 from .labels import Label, clean
 from .style import ARROW, ARROW_WIDTH, BEND, CORNER, HEIGHT, SUBSCRIPT, TEXT, Paint
@@ -11,11 +13,14 @@ DOUBLE = ("value", "cell")  # kinds with a second outline
 
 def escape(text: str) -> str:
     """Text for XML, in content and in quoted attributes."""
+    if text.isalnum():
+        return text
     for raw, safe in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"), ("'", "&#39;")):
         text = text.replace(raw, safe)
     return text
 
 
+@lru_cache(maxsize=1 << 18)
 def number(value: float) -> str:
     """Two decimals at most, and never -0."""
     text = f"{value:.2f}".rstrip("0").rstrip(".")

@@ -19,12 +19,13 @@ from tinygraph.symbolic.notation import Notation, labels_of
 
 from .element_names import word
 from .kinds import Kinds
-from .labels import Label, Span, clean
+from .labels import Label, Span, clean, shortened
 from .measuring import NO_MEASURES, Measures, badge, short
 from .places import RAIL, Column, Place, find_lanes, find_places, make_columns
 from .reach import CHART_LIMIT, Reach
 from .selection import Selection
 from .slopes import slope_label
+from .style import DETAIL_LIMIT
 
 COLUMN_LIMIT = 120  # boxes; a larger column is cut
 COLUMN_SHOWS = (10, 10)  # its first and last boxes
@@ -296,7 +297,7 @@ def node_box(node: Node, kinds: Kinds, key: Key, column: int, lane: str, badge: 
         column,
         lane,
         " ".join(classes),
-        clean(node.describe()),
+        shortened(node.describe(), DETAIL_LIMIT),
         kinds.name(node, lane) + badge,
         node.op.name,
     )

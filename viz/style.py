@@ -2,13 +2,14 @@
 
 Kinds of nodes differ by shape and outline as well as by colour, so a picture reads in grey and
 with any colour vision. Line colours follow Okabe and Ito (2008), "Color universal design"; when a
-net has more parameters than the palette has colours, the second round is dashed.
+net has more parameters than the palette has colours, the next rounds are dashed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from unicodedata import combining
 
 from tinygraph.errors import DrawingError, nearest
@@ -63,6 +64,8 @@ CUT_WIDTH = 2.0
 CUT_DASH = "9 5"
 CUT_GAP = 10.0  # room for the line of a cut, between the edges of a gap and the next column
 CELL = 13.0  # a square of the chart of truncation
+SIGN_LIMIT = 240.0  # of an operation with the operands that are written into it; a wider one goes without them
+DETAIL_LIMIT = 400  # characters of a tooltip
 LABEL_LIMIT = 22  # characters of a label; the whole label is in the tooltip
 
 
@@ -150,7 +153,7 @@ DARK = Theme(
 )
 
 THEMES = {theme.name: theme for theme in (LIGHT, DARK)}
-RAIL_DASH = "7 3"
+RAIL_DASHES = ("", "7 3", "2 2.5", "9 3 2 3")  # of the lines of parameters, one for each round of the palette
 
 
 def theme_named(name: object) -> Theme:
@@ -172,7 +175,7 @@ def letters_on(theme: Theme, fill: str) -> str:
 
 def rail_colour(theme: Theme, index: int) -> tuple[str, str]:
     """Colour and dash pattern of the line of parameter number `index`."""
-    return theme.rail[index % len(theme.rail)], "" if (index // len(theme.rail)) % 2 == 0 else RAIL_DASH
+    return theme.rail[index % len(theme.rail)], RAIL_DASHES[index // len(theme.rail) % len(RAIL_DASHES)]
 
 
 # Advance widths of DejaVu Sans, in hundredths of the font size, from the space to the tilde. It is
@@ -186,6 +189,7 @@ _WIDTHS = (
 _BOLD = 1.15
 
 
+@lru_cache(maxsize=1 << 16)
 def text_width(text: str, size: float, bold: bool = False) -> float:
     """The width of a line of text; characters outside ASCII count as wide ones, but accents have no width."""
     plain = (c for c in text if not combining(c))

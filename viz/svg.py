@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from .dots import junctions
 from .geometry import Layout, Point, Rectangle, Route
-from .labels import clean, plain
+from .labels import clean, plain, shortened
 from .looks import Looks
 from .marks import arrow, at, dash_of, escape, label_text, number, path, shape, text
 from .measuring import short
@@ -23,6 +23,7 @@ from .scale import Scale
 from .scene import Scene
 from .style import (
     BOX_PADDING,
+    DETAIL_LIMIT,
     DOT,
     FAINT,
     FONT,
@@ -146,7 +147,8 @@ class _Writer:
             mark = self.scene.edges[index].marks[place]
             words, kind, paint = "", "mark", self.looks.mark(mark)
             if mark.weight is not None:
-                words, kind = ", ".join(map(plain, self.scene.weights[mark.weight].members)), "mark weight"
+                members = self.scene.weights[mark.weight].members
+                words, kind = shortened(", ".join(map(plain, members)), DETAIL_LIMIT), "mark weight"
             if mark.share is not None and self.scale:
                 words += f": gradient of norm {short(mark.share)} through this use"
             look = f'fill="{paint.fill}" stroke="{paint.line}" stroke-width="{number(paint.width)}"'
