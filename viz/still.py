@@ -2,53 +2,38 @@
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Collection, Sequence
+from xml.etree.ElementTree import Element
 
 from .labels import clean
-from .marks import number, text
-from .style import MARGIN, NOW_EDGE, NOW_WIDTH, SMALL_TEXT, TEXT, TODO, Theme, text_width
+from .marking import add_class, outline, parts, read, size, tell, write_below, written
+from .marks import text
+from .style import MARGIN, SMALL_TEXT, TEXT, TODO, Theme, text_width
 
-SVG = "http://www.w3.org/2000/svg"
 LEADING = SMALL_TEXT * 1.45
 LINE_LIMIT = 9  # lines of text below the picture; the description has all of them
 LEAST_WIDTH = 520.0
-SHAPES = {f"{{{SVG}}}{name}" for name in ("rect", "polygon", "path")}
 
 Texts = Sequence[tuple[str, Sequence[Sequence[str]]]]  # of each frame: its title, and lines by their sides
 
 
 def write_still(svg: str, theme: Theme, texts: Texts, index: int, todo: Collection[str], now: Collection[str]) -> str:
     """The picture `svg` at frame `index` of those that `texts` tell of. All have one size."""
-    ElementTree.register_namespace("", SVG)
-    root = ElementTree.fromstring(svg)
-    todo, now = set(todo), set(now)
-    for part in root.iter(f"{{{SVG}}}g"):
-        name, classes = part.get("id"), part.get("class", "")
-        if name in todo:
-            part.set("class", f"{classes} todo".strip())
-            part.set("opacity", "0" if classes == "gradient" else str(TODO))
-        elif name in now:
-            part.set("class", f"{classes} now")
-            _outline(part, theme)
+    root, later, current = read(svg), set(todo), set(now)
+    for part in parts(root):
+        if part.get("id") in later:
+            part.set("opacity", "0" if part.get("class") == "gradient" else str(TODO))
+            add_class(part, "todo")
+        elif part.get("id") in current:
+            outline(part, theme.now)
+            add_class(part, "now")
     _caption(root, theme, texts, index)
-    return ElementTree.tostring(root, encoding="unicode") + "\n"
+    return written(root)
 
 
-def _outline(part: ElementTree.Element, theme: Theme) -> None:
-    shapes = [child for child in part if child.tag in SHAPES]
-    node = shapes[0].tag != f"{{{SVG}}}path"
-    for shape in shapes[:1]:
-        shape.set("stroke", theme.now)
-        shape.set("stroke-width", number(NOW_WIDTH if node else NOW_WIDTH * NOW_EDGE))
-    for head in shapes:
-        if head.get("class") == "head":
-            head.set("fill", theme.now)
-
-
-def _caption(root: ElementTree.Element, theme: Theme, texts: Texts, index: int) -> None:
-    old, height = (float(part) for part in root.get("viewBox", "").split()[2:])
-    width = max(old, LEAST_WIDTH)
+def _caption(root: Element, theme: Theme, texts: Texts, index: int) -> None:
+    own, height = size(root)
+    width = max(own, LEAST_WIDTH)
     lines = [_wrapped(sides, width - 2 * MARGIN) for _, sides in texts]
     room = (min(max(map(len, lines)), LINE_LIMIT) + 1.9) * LEADING
     title, sides = texts[index]
@@ -60,18 +45,8 @@ def _caption(root: ElementTree.Element, theme: Theme, texts: Texts, index: int) 
         text(MARGIN, height + (i + 1.7) * LEADING, line, SMALL_TEXT, theme.text, "start")
         for i, line in enumerate(shown)
     ]
-    caption = ElementTree.fromstring(f'<g xmlns="{SVG}" class="caption">{"".join(words)}</g>')
-    root.append(caption)
-    for part, size in (("width", width), ("height", height + room)):
-        root.set(part, number(size))
-        for ground in root.findall(f"{{{SVG}}}rect[@class='background']"):
-            ground.set(part, number(size))
-    root.set("viewBox", f"0 0 {number(width)} {number(height + room)}")
-    told = "; ".join(" = ".join(map(clean, line)) for line in sides)
-    for element, words_of in (("title", clean(title)), ("desc", told)):
-        found = root.find(f"{{{SVG}}}{element}")
-        assert found is not None  # every picture has both
-        found.text = words_of
+    write_below(root, words, width, room)
+    tell(root, clean(title), "; ".join(" = ".join(map(clean, line)) for line in sides))
 
 
 def _wrapped(lines: Sequence[Sequence[str]], width: float) -> list[str]:

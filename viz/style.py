@@ -52,6 +52,7 @@ DOT = 2.1
 GRADIENT_OFFSET = 3.5
 NOW_WIDTH = 3.6  # the outline of what a frame is about
 NOW_EDGE = 0.8  # of that, for an edge
+REMOVED_DASH = "3 2.5"
 TODO = 0.22  # the opacity of what a later frame brings
 GRADIENT_DASH = "4 2.5"
 FAINT = 0.45  # the opacity of edges beside which gradients are measured
@@ -95,6 +96,7 @@ class Theme:
     carried: str
     gradient: str
     now: str
+    changes: Mapping[str, str]  # added, removed, merged, cut
     paints: Mapping[str, Paint]
     rail: tuple[str, ...]
     flow: tuple[str, ...]  # from the weakest gradient to the strongest; lightness alone tells them apart
@@ -111,6 +113,7 @@ LIGHT = Theme(
     carried="#12416e",
     gradient="#c2185b",
     now="#d96c00",
+    changes={"added": "#00805e", "removed": "#b3261e", "merged": "#5b3fa0", "cut": "#c2185b"},
     paints={
         "op": Paint("#ffffff", "#59626e", "#1b1f24"),
         "value": Paint("#fff1cf", "#8a6100", "#1b1f24", 1.5),
@@ -137,6 +140,7 @@ DARK = Theme(
     carried="#8cc4ff",
     gradient="#ff7aa8",
     now="#ffd166",
+    changes={"added": "#2fc79c", "removed": "#ff8a80", "merged": "#b79cf0", "cut": "#ff7aa8"},
     paints={
         "op": Paint("#232a32", "#a9b3bf", "#eef1f5"),
         "value": Paint("#4a3a10", "#f0c75e", "#fff6df", 1.5),

@@ -16,7 +16,8 @@ import tinygraph as tg
 from tinygraph import viz
 from tinygraph.errors import DrawingError
 from tinygraph.viz import output
-from tinygraph.viz.labels import clean
+from tinygraph.viz.labels import shortened
+from tinygraph.viz.style import DETAIL_LIMIT
 
 from .hostile import LABELS, RUN, holds, hostile_feeds, hostile_net
 from .pictures import CASES, SVG, groups, parse, small
@@ -139,7 +140,9 @@ def test_hostile_in_svg(label: str) -> None:
     ids = [element.get("id") for element in root.iter() if element.get("id")]
     assert len(set(ids)) == len(ids)
     told = {g.get("id"): g.findtext(f"{SVG}title") for g in groups(drawing, "node")}
-    assert {told[name] for name in drawing.names.values()} == {clean(node.describe()) for node in drawing.names}
+    assert {told[name] for name in drawing.names.values()} == {
+        shortened(node.describe(), DETAIL_LIMIT) for node in drawing.names
+    }
     assert all(holds(told[drawing.names[node]] or "", label) for node in drawing.names if node.label)
 
 
@@ -148,7 +151,7 @@ def test_hostile_in_dot(label: str) -> None:
     drawing = viz.draw(hostile_net(label), backward=True)
     told = {s.ends[0]: s.attributes for s in read_dot(drawing.dot) if s.attributes.get("tooltip")}
     assert {node: unescaped(told[name]["tooltip"]) for node, name in drawing.names.items()} == {
-        node: clean(node.describe()) for node in drawing.names
+        node: shortened(node.describe(), DETAIL_LIMIT) for node in drawing.names
     }
     for attributes in told.values():
         unescaped(attributes["label"])
@@ -159,7 +162,7 @@ def test_hostile_in_tikz(label: str) -> None:
     drawing = viz.draw(hostile_net(label), backward=True)
     told = dict(re.findall(r"^% (\S+): (.*)$", drawing.tex, re.M))
     for node, name in drawing.names.items():
-        assert same(read_tex(told[name]), clean(node.describe()))
+        assert same(read_tex(told[name]), shortened(node.describe(), DETAIL_LIMIT))
     shown = re.findall(r"^\\node\[.*?selectfont(?:\\bfseries)?\] (?:\(\S+\) )?at \(\S+\) \{(.*)\};$", drawing.tex, re.M)
     assert len(shown) >= drawing.nodes
     for words in shown:
