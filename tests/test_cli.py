@@ -326,7 +326,7 @@ def test_verify_theorems(forks, tmp_path):
 def test_a_wrong_cell_fails_the_command(monkeypatch, capsys):
     """Exit status 1, and its name is told."""
     from tinygraph import cli
-    from tinygraph.flow.verification import Row
+    from tinygraph.verification.verification import Row
 
     row = Row("adjoint = differences", "n = 4", applies=True, agrees=False, error=1.0, seconds=0.0)
     monkeypatch.setattr("tinygraph.commands.gradients.verify_cell", lambda cell: tg.Report(cell.name, (row,), "", {}))

@@ -49,7 +49,7 @@ def test_commands_run_in_order(tmp_path: Path) -> None:
         words = shlex.split(command)
         done = subprocess.run([sys.executable, "-m", *words], cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
-        if "-o" in words:
+        if "-o" in words:  # a card has its picture inside
             assert "<svg " in (tmp_path / words[words.index("-o") + 1]).read_text(encoding="utf-8")
     assert (tmp_path / "my-model" / "model.safetensors").exists()
 
@@ -67,8 +67,11 @@ def test_readme_has_two_commands_that_set_up_and_run() -> None:
 def test_pictures_are_drawn_by_the_code_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """`python docs/pictures.py` would change nothing, and the README shows every one of them."""
     monkeypatch.syspath_prepend(str(ROOT / "docs"))
-    from pictures import pictures
+    from pictures import charts, pictures
 
+    for name in charts():
+        assert f"docs/{name}" in README
+        assert "<svg " in (ROOT / "docs" / name).read_text(encoding="utf-8")
     for name, svg in pictures().items():
         assert (ROOT / "docs" / name).read_text(encoding="utf-8") == svg
         assert f"docs/{name}" in README

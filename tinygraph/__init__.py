@@ -28,25 +28,25 @@ if TYPE_CHECKING:
     from .flow.by_hand import walk
     from .flow.costs import Cost, Costs, compare_costs, cost_of
     from .flow.fading import Decays, decays, sweep_bias, sweep_initialisers, sweep_radius
-    from .flow.findings import Finding, Mistake, Verdict
-    from .flow.linting import lint
-    from .flow.listings import Listing
     from .flow.paths import Ledger, count_paths, path_ledger
     from .flow.per_step import gradient_by_step
     from .flow.per_use import Contributions, contributions
     from .flow.real_time import RealTime, rtrl
     from .flow.squashing import Saturation, saturation
-    from .flow.step_symbols import symbols
     from .flow.summary import GradientFlow, gradient_flow
-    from .flow.theorems.checking import TheoremReport, check_theorems
     from .flow.truncation_bias import Bias, Randomised, bias_of_truncation, draw_flow, randomise
-    from .flow.verification import Report, verify
     from .flow.what_if import Counterfactuals, counterfactuals
     from .flow.word_bounds import StepBound, step_bound
     from .planning.compiled import Plan, plan
     from .rolling import Rolled, roll
     from .symbolic.written_gradients import Backpropagation, bptt
     from .symbolic.written_jacobians import WrittenJacobian, step_jacobian
+    from .theorems.checking import TheoremReport, check_theorems
+    from .verification.findings import Finding, Mistake, Verdict
+    from .verification.linting import lint
+    from .verification.listings import Listing
+    from .verification.step_symbols import symbols
+    from .verification.verification import Report, verify
 
 __version__ = "0.1.0"
 
@@ -152,12 +152,12 @@ _LATE = {
     "RealTime": ".flow.real_time",
     "rtrl": ".flow.real_time",
     "walk": ".flow.by_hand",
-    "Finding": ".flow.findings",
-    "Mistake": ".flow.findings",
-    "Verdict": ".flow.findings",
-    "lint": ".flow.linting",
-    "Listing": ".flow.listings",
-    "symbols": ".flow.step_symbols",
+    "Finding": ".verification.findings",
+    "Mistake": ".verification.findings",
+    "Verdict": ".verification.findings",
+    "lint": ".verification.linting",
+    "Listing": ".verification.listings",
+    "symbols": ".verification.step_symbols",
     "Ledger": ".flow.paths",
     "count_paths": ".flow.paths",
     "path_ledger": ".flow.paths",
@@ -165,8 +165,8 @@ _LATE = {
     "contributions": ".flow.per_use",
     "GradientFlow": ".flow.summary",
     "gradient_flow": ".flow.summary",
-    "TheoremReport": ".flow.theorems.checking",
-    "check_theorems": ".flow.theorems.checking",
+    "TheoremReport": ".theorems.checking",
+    "check_theorems": ".theorems.checking",
     "Bias": ".flow.truncation_bias",
     "Randomised": ".flow.truncation_bias",
     "bias_of_truncation": ".flow.truncation_bias",
@@ -174,8 +174,8 @@ _LATE = {
     "randomise": ".flow.truncation_bias",
     "Plan": ".planning.compiled",
     "plan": ".planning.compiled",
-    "Report": ".flow.verification",
-    "verify": ".flow.verification",
+    "Report": ".verification.verification",
+    "verify": ".verification.verification",
     "StepBound": ".flow.word_bounds",
     "step_bound": ".flow.word_bounds",
     "Rolled": ".rolling",

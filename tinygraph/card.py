@@ -16,12 +16,12 @@ from .cells import Cell
 from .errors import DrawingError
 from .files import write_atomically
 from .flow.summary import GradientFlow, class_title, gradient_flow
-from .flow.verification import Report, verify
 from .flow.word_bounds import step_bound
 from .symbolic.formulas import latex
 from .symbolic.words import NoWordsError
 from .tables import html_table
 from .unrolling import unroll
+from .verification.verification import Report, verify
 
 PICTURED_STEPS = 3
 FLOW_STEPS = 50
@@ -64,9 +64,8 @@ class Card:
 
     def html(self) -> str:
         """The page as one HTML file: formulas in MathML, the picture inside."""
-        svg = self.picture[self.picture.index("<svg") :]
         parts = [f"<h1>{_text(self.name)}</h1><p>{_text(self.summary)}</p><p><em>{_text(self.reference)}</em></p>"]
-        parts.append(f"<figure>{svg}</figure>")
+        parts.append(f"<figure>{self.picture}</figure>")
         for section in self.sections:
             parts.append(f"<h2>{_text(section.title)}</h2>")
             parts += [f"<p>{_text(section.words)}</p>"] * bool(section.words)

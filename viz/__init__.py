@@ -6,8 +6,10 @@ step. A picture is made in four stages, each a module of its own: `selection` (w
 measures.
 """
 
+from .comparison import Comparison, compare
 from .drawing import Drawing, draw
 from .flow_chart import Chart, chart
 from .joining import side_by_side
+from .stepping import Frame, Frames, frames
 
-__all__ = ["Chart", "Drawing", "chart", "draw", "side_by_side"]
+__all__ = ["Chart", "Comparison", "Drawing", "Frame", "Frames", "chart", "compare", "draw", "frames", "side_by_side"]

@@ -86,7 +86,7 @@ class _Closing:
             for box, share in bundle.weights.items():
                 shares[names[box]] = together(shares.get(names[box]), share)
             marks = tuple([Mark(weights[i].label, i, share) for i, share in shares.items()])
-            name = f"e-{boxes[source].id}-{boxes[target].id}"
+            name = f"{boxes[source].id}--{boxes[target].id}--all"
             self.new.edges.append(
                 Edge(name, source, target, 0, bundle.gradient, bundle.folded, marks, bundle.share, bundle.loop)
             )

@@ -4,32 +4,38 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from tinygraph.errors import DrawingError, expect
-from tinygraph.files import write_atomically
+from tinygraph.graph import Node
 from tinygraph.passes.truncation import Truncated
 
 from .closing import close, closed_lanes
+from .dot_text import write_dot
+from .element_names import element_names
+from .geometry import Layout
 from .labels import clean
 from .layout import lay_out
 from .measuring import NO_MEASURES, badges_named, measure
+from .output import save_picture
 from .rail_folding import fold_rail
 from .reach import Reach
 from .rolling_up import roll_up
 from .scene import Scene, build_scene
 from .selection import is_tree, nets_of, select
 from .slopes import slope_values
-from .style import theme_named
-from .svg import Caption, write_svg
+from .style import Theme, theme_named
+from .svg import Caption, size_of, write_svg
+from .tikz import write_tikz
 
 
 @dataclass(frozen=True, repr=False)
 class Drawing:
     """A picture. It shows itself in a notebook; `svg` is its text.
 
+    `names` has the id of the element that shows each node: `names[net.h[3]]` is "h_3".
     `nodes`, `edges` and `gradients` count what is drawn, `absorbed` the scalar constants written into
     operations, `hidden` the nodes of folded steps, `enclosed` those inside the boxes of cells.
     """
@@ -41,22 +47,40 @@ class Drawing:
     gradients: int
     absorbed: int
     hidden: int
+    theme: Theme = field(compare=False)
+    names: Mapping[Node, str] = field(compare=False, default_factory=dict)
+    scene: Scene | None = field(compare=False, default=None)
+    layout: Layout | None = field(compare=False, default=None)
     enclosed: int = 0
 
+    @property
+    def size(self) -> tuple[float, float]:
+        """Width and height, in units of the picture."""
+        return size_of(self.svg)
+
+    @property
+    def dot(self) -> str:
+        """The picture in the DOT language, every box and edge pinned to its place: for `neato -n2`."""
+        return write_dot(*self.parts("DOT"), self.theme, self.description)
+
+    @property
+    def tex(self) -> str:
+        """The picture as a LaTeX document of its own, in TikZ."""
+        return write_tikz(*self.parts("TikZ"), self.theme, self.description)
+
+    def parts(self, language: str) -> tuple[Scene, Layout]:
+        """Scene and layout. Raises `DrawingError` for a picture that is put together of others."""
+        if self.scene is None or self.layout is None:
+            raise DrawingError(f"pictures side by side are not written in {language}", fix="save each of them alone")
+        return self.scene, self.layout
+
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the picture to a `.svg` file, whole or not at all; the path. Raises `DrawingError`."""
-        target = Path(path)
-        if target.suffix.lower() != ".svg":
-            raise DrawingError(f"cannot save a picture as {str(path)!r:.200}", fix="use a name that ends in .svg")
-        try:
-            write_atomically(target, self.svg.encode("utf-8"))
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise DrawingError(
-                f"cannot write the picture to {str(target)!r:.200}: {reason}",
-                fix="save into a folder that exists and is writable",
-            ) from error
-        return target
+        """Write the picture, whole or not at all; the path.
+
+        As `.svg`; as `.png` or `.pdf`, by rsvg-convert or cairosvg; as `.dot` for graphviz; as `.tex` for papers.
+        Raises `DrawingError` for another suffix, a converter that is missing, or a file that cannot be written.
+        """
+        return save_picture(path, self.svg, {".dot": lambda: self.dot, ".tex": lambda: self.tex})
 
     def _repr_svg_(self) -> str:
         return self.svg
@@ -133,6 +157,7 @@ def draw(
     scene = scene if fold is False else fold_rail(scene)
     layout = lay_out(scene)
     description = _describe(scene)
+    names, drawn = element_names(selection.nodes), {box.id for box in scene.boxes}
     caption = Caption(clean(title) or _default_title(what), description, clean(title))
     return Drawing(
         write_svg(scene, layout, paint, caption),
@@ -143,6 +168,10 @@ def draw(
         absorbed=scene.absorbed,
         hidden=scene.hidden,
         enclosed=scene.enclosed,
+        names={node: name for node in selection.nodes if (name := names[node.id]) in drawn},
+        theme=paint,
+        scene=scene,
+        layout=layout,
     )
 
 
@@ -178,7 +207,9 @@ def _describe(scene: Scene) -> str:
     gradients = sum(edge.gradient for edge in scene.edges)
     if gradients:
         parts.append(f"gradient along {gradients} edges")
-    names = {kind: sum(box.kind == kind for box in scene.boxes) for kind in ("parameter", "input", "state", "cell", "loss")}
+    names = {
+        kind: sum(box.kind == kind for box in scene.boxes) for kind in ("parameter", "input", "state", "cell", "loss")
+    }
     listed = ", ".join(
         f"{count} {kind}{'s' * (count != 1 and kind != 'loss')}" for kind, count in names.items() if count
     )

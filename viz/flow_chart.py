@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinygraph.errors import DrawingError, expect
-from tinygraph.files import write_atomically
 from tinygraph.flow.summary import LN10, GradientFlow, class_title
 
+from .output import write_file
 from .style import FONT, Theme, rail_colour, theme_named
 
 if TYPE_CHECKING:
@@ -45,14 +45,7 @@ class Chart:
         target = Path(path)
         if target.suffix.lower() not in FORMATS:
             raise DrawingError(f"cannot save a chart as {str(path)!r:.200}", fix="a name that ends in .svg or .png")
-        try:
-            write_atomically(target, self.render(target.suffix.lower()[1:]))
-        except OSError as error:
-            raise DrawingError(
-                f"cannot write the chart to {str(target)!r:.200}: {error.strerror or error}",
-                fix="save into a folder that exists and is writable",
-            ) from error
-        return target
+        return write_file(target, self.render(target.suffix.lower()[1:]))
 
     def _repr_svg_(self) -> str:
         return self.svg

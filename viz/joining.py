@@ -33,8 +33,9 @@ def side_by_side(*drawings: Drawing, between: str = "") -> Drawing:
         raise DrawingError("pictures side by side are drawings of one theme", fix="draw them all with the same theme=")
     description = " | ".join(drawing.description for drawing in drawings)
     sizes = [(float(head[1]), float(head[2])) for head in heads]
-    svg = _joined(drawings, sizes, clean(between), description, theme_named(themes.pop()))
-    return Drawing(svg, description, **{name: sum(getattr(d, name) for d in drawings) for name in SUMMED})
+    theme = theme_named(themes.pop())
+    svg = _joined(drawings, sizes, clean(between), description, theme)
+    return Drawing(svg, description, theme=theme, **{name: sum(getattr(d, name) for d in drawings) for name in SUMMED})
 
 
 def _joined(
@@ -44,7 +45,6 @@ def _joined(
     width = number(sum(w for w, _ in sizes) + gap * (len(sizes) - 1))
     tallest = max(h for _, h in sizes)
     lines = [
-        '<?xml version="1.0" encoding="UTF-8"?>',
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {number(tallest)}" width="{width}" '
         f'height="{number(tallest)}" role="img" aria-labelledby="title desc" class="tinygraph {theme.name}" '
         f'font-family="{escape(FONT)}">',
@@ -75,10 +75,10 @@ def _title(drawing: Drawing) -> str:
 
 
 def _named_apart(svg: str, place: int) -> str:
-    """A picture without its declaration, its names unlike those of the pictures before it and of the whole."""
+    """A picture, its names unlike those of the pictures before it and of the whole."""
 
     def renamed(match: re.Match[str]) -> str:
         names = [f"p{place}-{n}" if place > 1 or n in ("title", "desc") else n for n in match[2].split()]
         return f' {match[1]}="{" ".join(names)}"'
 
-    return NAMED.sub(renamed, svg.partition("?>\n")[2].rstrip("\n"))
+    return NAMED.sub(renamed, svg.rstrip("\n"))

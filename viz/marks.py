@@ -8,6 +8,8 @@ from .geometry import Point, Rectangle
 from .labels import Label, clean
 from .style import ARROW, ARROW_WIDTH, BEND, CORNER, HEIGHT, SUBSCRIPT, TEXT, Paint
 
+DOUBLE = ("value", "cell")  # kinds with a second outline
+
 
 def escape(text: str) -> str:
     """Text for XML, in content and in quoted attributes."""
@@ -39,38 +41,42 @@ def dash_of(pattern: str) -> str:
     return f' stroke-dasharray="{pattern}"' if pattern else ""
 
 
-def shape(kind: str, r: Rectangle, paint: Paint) -> str:
-    look = f'fill="{paint.fill}" stroke="{paint.line}" stroke-width="{number(paint.width)}"{dash_of(paint.dash)}'
-    slant = r.height / 3
-    middle = r.middle[1]
+def corners(kind: str, r: Rectangle) -> list[Point]:
+    """The corners of a box that is no rectangle; empty for one that is."""
+    slant, middle = r.height / 3, r.middle[1]
     if kind == "input":
-        corners = [(r.x, r.bottom), (r.x + slant, r.y), (r.right, r.y), (r.right - slant, r.bottom)]
-    elif kind == "loss":
-        corners = [
+        return [(r.x, r.bottom), (r.x + slant, r.y), (r.right, r.y), (r.right - slant, r.bottom)]
+    if kind == "loss":
+        return [
             (r.x, middle), (r.x + slant, r.y), (r.right - slant, r.y), (r.right, middle),
             (r.right - slant, r.bottom), (r.x + slant, r.bottom),
         ]  # fmt: skip
-    elif kind == "parameter":
-        corners = [(r.x, r.y), (r.right - slant, r.y), (r.right, middle), (r.right - slant, r.bottom), (r.x, r.bottom)]
-    else:
-        radius = {
-            "state": r.height / 2,
-            "cell": CORNER,
-            "op": CORNER,
-            "value": CORNER,
-            "constant": 0.0,
-            "delay": 0.0,
-            "fold": r.height / 2,
-        }[kind]
-        inner = ""
-        if kind in ("value", "cell"):  # a second outline tells it from an operation without colour
-            inset = Rectangle(r.x + 2.2, r.y + 2.2, r.width - 4.4, r.height - 4.4)
-            inner = (
-                f'<rect {at(inset)} rx="{number(CORNER - 1.5)}" fill="none" stroke="{paint.line}" stroke-width="0.7"/>'
-            )
-        return f'<rect {at(r)} rx="{number(radius)}" {look}/>{inner}'
-    points = " ".join(f"{number(x)},{number(y)}" for x, y in corners)
-    return f'<polygon points="{points}" {look} stroke-linejoin="round"/>'
+    if kind == "parameter":
+        return [(r.x, r.y), (r.right - slant, r.y), (r.right, middle), (r.right - slant, r.bottom), (r.x, r.bottom)]
+    return []
+
+
+def radius(kind: str, r: Rectangle) -> float:
+    """How round the corners of a rectangle are."""
+    return {"state": r.height / 2, "fold": r.height / 2, "constant": 0.0, "delay": 0.0}.get(kind, CORNER)
+
+
+def inset(r: Rectangle) -> Rectangle:
+    """The second outline of a named value or a cell, which tells it from an operation without colour."""
+    return Rectangle(r.x + 2.2, r.y + 2.2, r.width - 4.4, r.height - 4.4)
+
+
+def shape(kind: str, r: Rectangle, paint: Paint) -> str:
+    look = f'fill="{paint.fill}" stroke="{paint.line}" stroke-width="{number(paint.width)}"{dash_of(paint.dash)}'
+    outline = corners(kind, r)
+    if outline:
+        points = " ".join(f"{number(x)},{number(y)}" for x, y in outline)
+        return f'<polygon points="{points}" {look} stroke-linejoin="round"/>'
+    inner = ""
+    if kind in DOUBLE:
+        second = f'fill="none" stroke="{paint.line}" stroke-width="0.7"'
+        inner = f'<rect {at(inset(r))} rx="{number(CORNER - 1.5)}" {second}/>'
+    return f'<rect {at(r)} rx="{number(radius(kind, r))}" {look}/>{inner}'
 
 
 def path(points: list[Point], sharp: frozenset[Point], *, reverse: bool = False) -> str:
@@ -85,11 +91,11 @@ def path(points: list[Point], sharp: frozenset[Point], *, reverse: bool = False)
         end = _toward(end, points[-2], ARROW / 2)
     parts = [f"M{_xy(start)}"]
     for before, corner, after in zip(points, points[1:], points[2:], strict=False):
-        radius = 0.0 if corner in sharp else min(BEND, _distance(before, corner) / 2, _distance(corner, after) / 2)
-        if radius < 0.5:
+        bend = 0.0 if corner in sharp else min(BEND, _distance(before, corner) / 2, _distance(corner, after) / 2)
+        if bend < 0.5:
             parts.append(f"L{_xy(corner)}")
         else:
-            parts.append(f"L{_xy(_toward(corner, before, radius))}Q{_xy(corner)} {_xy(_toward(corner, after, radius))}")
+            parts.append(f"L{_xy(_toward(corner, before, bend))}Q{_xy(corner)} {_xy(_toward(corner, after, bend))}")
     return "".join([*parts, f"L{_xy(end)}"])
 
 

@@ -23,7 +23,7 @@ def fold_rail(scene: Scene) -> Scene:
     at = {old: new for new, old in enumerate(kept)}
     words = f"and {len(hidden):,} more"
     lane = scene.boxes[rail[RAIL_LIMIT]].lane
-    rest = Box("rail-rest", "fold", (Span(words),), ("rail", "rest"), -1, lane, "fold", f"{len(hidden):,} parameters")
+    rest = Box("fold--rail", "fold", (Span(words),), ("rail", "rest"), -1, lane, "fold", f"{len(hidden):,} parameters")
     new = replace(scene, boxes=[*(scene.boxes[i] for i in kept), rest], edges=[], notes=list(scene.notes))
     shared: dict[int, Edge] = {}
     for edge in scene.edges:
@@ -34,7 +34,7 @@ def fold_rail(scene: Scene) -> Scene:
         known = shared.get(target)
         gradient = edge.gradient or (known is not None and known.gradient)
         share = together(edge.share, known.share if known else None)
-        name = f"e-rail-rest-{scene.boxes[edge.target].id}"
+        name = f"fold--rail--{scene.boxes[edge.target].id}--folded"
         shared[target] = Edge(name, len(kept), target, edge.position, gradient, folded=True, share=share)
     new.edges += shared.values()
     new.hidden += len(hidden)

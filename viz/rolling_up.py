@@ -152,8 +152,9 @@ class _RollingUp:
             self.delays[source.id, late] = len(self.scene.boxes)
             name = f"delay {late}" if late > 0 else f"ahead {-late}"
             words = f"the value of {abs(late)} step{'s' * (abs(late) > 1)} {'before' if late > 0 else 'after'}"
+            own = f"{self.kinds.elements[source.id]}--{name.replace(' ', '')}"
             box = Box(
-                f"z{source.id}-{late}", "delay", (Span(name),), self._key(source, name), self.column[self.now],
+                own, "delay", (Span(name),), self._key(source, name), self.column[self.now],
                 self.lane[source.id], "delay", words, (Span(name),), "delay",
             )  # fmt: skip
             self.scene.boxes.append(box)
@@ -165,7 +166,7 @@ class _RollingUp:
 
     def _connect(self, source: int, target: int, position: int, *, loop: bool = False, folded: bool = False) -> None:
         boxes = self.scene.boxes
-        name = f"e-{boxes[source].id}-{boxes[target].id}-{position}"
+        name = f"{boxes[source].id}--{boxes[target].id}--{position}"
         if name not in self.connected:
             self.connected.add(name)
             self.scene.edges.append(Edge(name, source, target, position, folded=folded, loop=loop))

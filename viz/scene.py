@@ -7,7 +7,6 @@ cell have the same key, so that the layout gives them the same place in their co
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from tinygraph.errors import DrawingError
 from tinygraph.graph import Node
 from tinygraph.symbolic.notation import Notation, labels_of
 
+from .element_names import word
 from .kinds import Kinds
 from .labels import Label, Span, clean, shortened
 from .measuring import NO_MEASURES, Measures, badge, short
@@ -189,7 +189,14 @@ class _Builder:
         text = f"⋮ × {len(hidden):,} more"
         key: Key = (*self.keys[hidden[0].id][:2], "cut", "1")
         box = Box(
-            f"cut{index}", "fold", (Span(text),), key, index, self.lane[hidden[0].id], "fold", f"{len(hidden):,} nodes"
+            f"cut--{index}",
+            "fold",
+            (Span(text),),
+            key,
+            index,
+            self.lane[hidden[0].id],
+            "fold",
+            f"{len(hidden):,} nodes",
         )
         self.scene.boxes.append(box)
         self.box.update(dict.fromkeys((node.id for node in hidden), len(self.scene.boxes) - 1))
@@ -227,12 +234,12 @@ class _Builder:
                         first, flows, known = folded.get((source, target), (position, False, None))
                         folded[source, target] = (first, flows or gradient, together(known, share))
                 else:
-                    name = f"e{arg.id}-{node.id}-{position}"
+                    name = f"{plain[source].id}--{plain[target].id}--{position}"
                     marks = self._slope(node, position)
                     self.scene.edges.append(Edge(name, source, target, position, gradient, False, marks, share))
         boxes = self.scene.boxes
         for (source, target), (position, gradient, share) in folded.items():
-            name = f"e-{boxes[source].id}-{boxes[target].id}"
+            name = f"{boxes[source].id}--{boxes[target].id}--folded"
             self.scene.edges.append(Edge(name, source, target, position, gradient, folded=True, share=share))
 
     def _slope(self, node: Node, position: int) -> tuple[Mark, ...]:
@@ -268,7 +275,7 @@ class _Builder:
             assert self.folded is not None  # a node without a box is in a folded step
             self.stand_in[key] = len(self.scene.boxes)
             count = self.scene.columns[self.folded].hidden
-            name = f"fold{len(self.stand_in)}"
+            name = f"fold--{len(self.stand_in)}"
             detail = f"{clean(node.label or node.op.name)} of {count:,} folded steps"
             label = (Span("⋯"),)
             self.scene.boxes.append(Box(name, "fold", label, key, self.folded, self.lane[node.id], "fold", detail))
@@ -278,11 +285,12 @@ class _Builder:
 def node_box(node: Node, kinds: Kinds, key: Key, column: int, lane: str, badge: Label = ()) -> Box:
     """The box of one node."""
     kind = kinds.kind(node)
-    classes = [kind, _word(node.op.name)] if kind != node.op.name else [kind]
+    classes = [kind, word(node.op.name)] if kind != node.op.name else [kind]
     if node.step is not None:
         classes.append(f"step-{node.step}")
+    classes += [word(part) for part in node.scope.split("/") if part]
     return Box(
-        f"n{node.id}",
+        kinds.elements[node.id],
         kind,
         kinds.label(node, lane) + badge,
         key,
@@ -298,8 +306,3 @@ def node_box(node: Node, kinds: Kinds, key: Key, column: int, lane: str, badge: 
 def together(a: float | None, b: float | None) -> float | None:
     """The norm of two shares that are drawn as one: the root of the sum of their squares."""
     return b if a is None else a if b is None else hypot(a, b)
-
-
-def _word(text: str) -> str:
-    """A class name."""
-    return re.sub(r"[^A-Za-z0-9_-]", "-", text) or "unnamed"

@@ -50,6 +50,10 @@ ARROW = 6.0
 ARROW_WIDTH = 5.6
 DOT = 2.1
 GRADIENT_OFFSET = 3.5
+NOW_WIDTH = 3.6  # the outline of what a frame is about
+NOW_EDGE = 0.8  # of that, for an edge
+REMOVED_DASH = "3 2.5"
+TODO = 0.22  # the opacity of what a later frame brings
 GRADIENT_DASH = "4 2.5"
 FAINT = 0.45  # the opacity of edges beside which gradients are measured
 FORCED_DASH = "7 2.5 1.5 2.5"  # of a value that is fed in place of a state
@@ -91,6 +95,8 @@ class Theme:
     edge: str
     carried: str
     gradient: str
+    now: str
+    changes: Mapping[str, str]  # added, removed, merged, cut
     paints: Mapping[str, Paint]
     rail: tuple[str, ...]
     flow: tuple[str, ...]  # from the weakest gradient to the strongest; lightness alone tells them apart
@@ -106,6 +112,8 @@ LIGHT = Theme(
     edge="#59626e",
     carried="#12416e",
     gradient="#c2185b",
+    now="#d96c00",
+    changes={"added": "#00805e", "removed": "#b3261e", "merged": "#5b3fa0", "cut": "#c2185b"},
     paints={
         "op": Paint("#ffffff", "#59626e", "#1b1f24"),
         "value": Paint("#fff1cf", "#8a6100", "#1b1f24", 1.5),
@@ -131,6 +139,8 @@ DARK = Theme(
     edge="#a9b3bf",
     carried="#8cc4ff",
     gradient="#ff7aa8",
+    now="#ffd166",
+    changes={"added": "#2fc79c", "removed": "#ff8a80", "merged": "#b79cf0", "cut": "#ff7aa8"},
     paints={
         "op": Paint("#232a32", "#a9b3bf", "#eef1f5"),
         "value": Paint("#4a3a10", "#f0c75e", "#fff6df", 1.5),

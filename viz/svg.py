@@ -2,24 +2,25 @@
 
 Looks are attributes of the elements, not a style sheet: several pictures on one page then don't
 style one another, and slide programs read them. Every node and edge is a group with a stable id and
-classes (`n17`, `node op tanh step-3`; `e16-17-0`, `edge local step-3`) and a tooltip. Bytes depend
+classes (`h_3`, `node state tanh step-3 layer1`; `h_2--h_3--0`, `edge local step-3`) and a tooltip. Bytes depend
 on the graph alone: numbers are written with a fixed format and nothing is iterated by hash.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from .dots import junctions
 from .geometry import Layout, Point, Rectangle, Route
 from .labels import clean, plain, shortened
+from .looks import Looks
 from .marks import arrow, at, dash_of, escape, label_text, number, path, shape, text
 from .measuring import short
-from .places import AFTER
 from .reach_chart import cut_look, write_chart
-from .scale import Scale, scale_of
-from .scene import Box, Edge, Scene
+from .scale import Scale
+from .scene import Scene
 from .style import (
     BOX_PADDING,
     DETAIL_LIMIT,
@@ -36,11 +37,8 @@ from .style import (
     TAG_SCALE,
     TEXT,
     TITLE_TEXT,
-    ZERO_DASH,
     Paint,
     Theme,
-    letters_on,
-    rail_colour,
     text_width,
 )
 
@@ -65,16 +63,18 @@ def write_svg(scene: Scene, layout: Layout, theme: Theme, caption: Caption) -> s
     return _Writer(scene, layout, theme).document(caption)
 
 
+def size_of(svg: str) -> tuple[float, float]:
+    """Width and height of a picture written here."""
+    found = re.search(r'viewBox="0 0 (\S+) (\S+)"', svg)
+    assert found is not None  # every picture has one
+    return float(found[1]), float(found[2])
+
+
 class _Writer:
     def __init__(self, scene: Scene, layout: Layout, theme: Theme) -> None:
         self.scene, self.layout, self.theme = scene, layout, theme
-        rail = [box for box in scene.boxes if box.column < 0 or box.kind == "parameter"]
-        tags = [box.id for box in rail if box.kind != "fold"]
-        tags += [weight.id for weight in scene.weights if weight.used and weight.id not in tags]
-        self.states = {box.key for box in scene.boxes if box.kind in ("state", "cell")}
-        self.rail = {name: rail_colour(theme, i) for i, name in enumerate(tags)}
-        self.rail |= {box.id: (theme.quiet, "") for box in rail if box.kind == "fold"}
-        self.scale = scale_of(edge.share for edge in scene.edges if edge.share is not None)
+        self.looks = Looks(scene, theme)
+        self.scale = self.looks.scale
 
     def document(self, caption: Caption) -> str:
         theme, layout = self.theme, self.layout
@@ -87,7 +87,6 @@ class _Writer:
         width, left = number(2 * MARGIN + inner), number(MARGIN + (inner - layout.width) / 2)
         height = number(foot + (len(notes) + rows) * LINE_HEIGHT + MARGIN / 2)
         lines = [
-            '<?xml version="1.0" encoding="UTF-8"?>',
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
             f'role="img" aria-labelledby="title desc" class="tinygraph {theme.name}" '
             f'font-family="{escape(FONT)}" font-size="{number(TEXT)}">',
@@ -133,17 +132,8 @@ class _Writer:
         for route in self.layout.routes:
             edge = self.scene.edges[route.edge]
             source, target = self.scene.boxes[edge.source], self.scene.boxes[edge.target]
-            colour, dash, width, kind = self.theme.edge, "", 1.3, "local"
-            if source.column < 0:
-                (colour, dash), kind = self.rail[source.id], "use"
-            elif self._carried(source, target):
-                colour, width, kind = self._written(edge) or self.theme.carried, 2.0, "carried"
-            elif _forced(source, target):
-                colour, dash, kind = self._written(edge) or self.theme.paints["input"].line, FORCED_DASH, "forced"
-            else:
-                colour = self._written(edge) or colour
-            if edge.folded:
-                dash, kind = "5 3", f"{kind} folded"
+            colour, dash, width, kind = self.looks.line(edge)
+            kind += " folded" * edge.folded
             step = next((f" {c}" for c in target.classes.split() if c.startswith("step-")), "")
             yield (
                 f'<g id="{edge.id}" class="edge {kind}{step}" data-from="{source.id}" data-to="{target.id}"{faint}>'
@@ -151,34 +141,20 @@ class _Writer:
                 f'stroke-width="{number(width)}"{dash_of(dash)}/>{arrow(route.points, colour)}</g>'
             )
 
-    def _written(self, edge: Edge) -> str:
-        """The colour of the one weight that is written on an edge, if there is one."""
-        weights = [mark.weight for mark in edge.marks if mark.weight is not None]
-        return self.rail[self.scene.weights[weights[0]].id][0] if len(weights) == 1 else ""
-
     def _marks(self) -> Iterable[str]:
         """What is written on edges, over them."""
         for index, place, r in self.layout.marks:
             mark = self.scene.edges[index].marks[place]
-            colour, words, kind = self.theme.quiet, "", "mark"
+            words, kind, paint = "", "mark", self.looks.mark(mark)
             if mark.weight is not None:
-                weight = self.scene.weights[mark.weight]
-                colour, kind = self.rail[weight.id][0], "mark weight"
-                words = shortened(", ".join(plain(member) for member in weight.members), DETAIL_LIMIT)
-            paint = Paint(self.theme.background, colour, colour, 1.2, bold=mark.weight is not None)
+                members = self.scene.weights[mark.weight].members
+                words, kind = shortened(", ".join(map(plain, members)), DETAIL_LIMIT), "mark weight"
             if mark.share is not None and self.scale:
-                fill = self.scale.colour(mark.share, self.theme)
-                paint = replace(paint, fill=fill, text=letters_on(self.theme, fill), width=2.0)
                 words += f": gradient of norm {short(mark.share)} through this use"
-            frame = f'<rect {at(r)} rx="3" fill="{paint.fill}" stroke="{colour}" stroke-width="{number(paint.width)}"/>'
+            look = f'fill="{paint.fill}" stroke="{paint.line}" stroke-width="{number(paint.width)}"'
             title = f"<title>{escape(words)}</title>" if words else ""
-            yield f'<g class="{kind}">{title}{frame}{label_text(mark.label, r.middle, paint, TAG_SCALE)}</g>'
-
-    def _carried(self, source: Box, target: Box) -> bool:
-        """Whether an edge carries a state from one column to another."""
-        if "delay" in (source.kind, target.kind):
-            return True
-        return source.column not in (-1, target.column) and target.key[0] != AFTER and source.key in self.states
+            label = label_text(mark.label, r.middle, paint, TAG_SCALE)
+            yield f'<g class="{kind}">{title}<rect {at(r)} rx="3" {look}/>{label}</g>'
 
     def _gradients(self) -> Iterable[str]:
         sharp = self._sharp(self.layout.gradients)
@@ -188,17 +164,15 @@ class _Writer:
         for route in routes:
             edge = self.scene.edges[route.edge]
             source, target = self.scene.boxes[edge.source], self.scene.boxes[edge.target]
-            colour, corners, back = self.theme.gradient, sharp[route.net], route.points[::-1]
+            (colour, dash, width, _), corners, back = self.looks.gradient(edge), sharp[route.net], route.points[::-1]
             joint = route.net == target.id  # dashes begin where edges of one net have a common end
             way = path(back, corners) if joint else path(route.points, corners, reverse=True)
-            look, words, width = f'stroke-width="1.4"{dash_of(GRADIENT_DASH)}', "", 1.4
-            if edge.share is not None and self.scale:
-                colour, width = self.scale.colour(edge.share, self.theme), self.scale.width(edge.share)
-                look = f'stroke-width="{number(width)}"{dash_of("" if edge.share else ZERO_DASH)}'
-                words = f"<title>gradient of norm {short(edge.share)}</title>"
+            known = edge.share is not None and self.scale
+            words = f"<title>gradient of norm {short(edge.share or 0.0)}</title>" if known else ""
             yield (
-                f'<g id="d{edge.id}" class="gradient" data-from="{target.id}" data-to="{source.id}">{words}'
-                f'<path d="{way}" fill="none" stroke="{colour}" {look}/>{arrow(back, colour, width)}</g>'
+                f'<g id="{edge.id}--back" class="gradient" data-from="{target.id}" data-to="{source.id}">{words}'
+                f'<path d="{way}" fill="none" stroke="{colour}" '
+                f'stroke-width="{number(width)}"{dash_of(dash)}/>{arrow(back, colour, width)}</g>'
             )
 
     def _sharp(self, routes: list[Route]) -> dict[str, frozenset[Point]]:
@@ -209,33 +183,22 @@ class _Writer:
         return {net: frozenset(junctions(ways)) for net, ways in by_net.items()}
 
     def _dots(self) -> Iterable[str]:
-        colours: dict[str, str] = {}
-        for route in self.layout.routes:
-            edge = self.scene.edges[route.edge]
-            source, target = self.scene.boxes[edge.source], self.scene.boxes[edge.target]
-            colour = self.rail[source.id][0] if source.column < 0 else self._written(edge) or self.theme.edge
-            if self._carried(source, target):
-                colour = self._written(edge) or self.theme.carried
-            colours[route.net] = colour
+        colours = {route.net: self.looks.line(self.scene.edges[route.edge]).colour for route in self.layout.routes}
         for net, points in self._sharp(self.layout.routes).items():
-            for x, y in sorted(points):
-                place = f'cx="{number(x)}" cy="{number(y)}" r="{number(DOT)}"'
-                yield f'<circle class="junction" {place} fill="{colours[net]}"/>'
+            places = [f'cx="{number(x)}" cy="{number(y)}" r="{number(DOT)}"' for x, y in sorted(points)]
+            if places:
+                dots = "".join(f'<circle class="junction" {place} fill="{colours[net]}"/>' for place in places)
+                yield f'<g id="{net}--dots">{dots}</g>'
 
     # Nodes
     def _nodes(self) -> Iterable[str]:
         for box, r in zip(self.scene.boxes, self.layout.boxes, strict=True):
-            paint = self._paint(box.kind, box.id)
+            paint = self.looks.paint(box)
             label = label_text(box.label, r.middle, paint, TAG_SCALE if box.column < 0 else 1.0)
             yield (
                 f'<g id="{box.id}" class="node {escape(box.classes)}"><title>{escape(box.detail)}</title>'
                 f"{shape(box.kind, r, paint)}{label}</g>"
             )
-
-    def _paint(self, kind: str, name: str) -> Paint:
-        if kind != "parameter":
-            return self.theme.paints[kind]
-        return Paint(self.rail[name][0], self.rail[name][0], self.theme.background, bold=True)
 
     def _truncation(self) -> Iterable[str]:
         for column, (x, top), (_, bottom) in self.layout.cuts:
@@ -271,8 +234,7 @@ class _Writer:
             place = at(Rectangle(0.0, 0.0, 11.0, 11.0))
             frame = f'<rect {place} rx="3" fill="none" stroke="{colour}" stroke-width="1.2"/>'
             yield self._sample([frame], 11.0, "weight on an edge")
-        ends = ((self.scene.boxes[edge.source], self.scene.boxes[edge.target]) for edge in self.scene.edges)
-        if any(_forced(source, target) for source, target in ends):
+        if any(map(self.looks.forced, self.scene.edges)):
             look = f'stroke="{self.theme.paints["input"].line}" stroke-width="1.3"{dash_of(FORCED_DASH)}'
             yield self._sample([f'<path d="M0 5.5H23" {look}/>'], 23.0, "given in place of a state")
         if self.scale:
@@ -301,8 +263,3 @@ class _Writer:
             parts.append(text(x + 24, 9.5, words, SMALL_TEXT, self.theme.quiet, "start"))
             x += 24 + text_width(words, SMALL_TEXT) + BOX_PADDING
         return parts, x
-
-
-def _forced(source: Box, target: Box) -> bool:
-    """Whether a target is fed to the next step in place of what the net said: teacher forcing."""
-    return source.kind == "input" and 0 <= source.column < target.column and source.key[0] == target.key[0] == "steps"

@@ -24,7 +24,7 @@ from tinygraph.flow.bounds import (
 )
 from tinygraph.flow.products import log_norms_from_last
 from tinygraph.flow.step_jacobians import Trajectory, trajectory
-from tinygraph.flow.theorems.vanishing import cayley
+from tinygraph.theorems.vanishing import cayley
 
 Matrix = list[list[Fraction]]
 

@@ -13,7 +13,7 @@ from tinygraph.errors import ShapeError, UsageError, ValueRangeError
 from tinygraph.flow.lyapunov import lyapunov_spectrum
 from tinygraph.flow.mean_field import RandomNets, gaussian_mean, random_nets, tanh_mean_field
 from tinygraph.flow.step_jacobians import trajectory
-from tinygraph.flow.theorems.wide_nets import MEAN_FIELD
+from tinygraph.theorems.wide_nets import MEAN_FIELD
 
 
 @pytest.mark.parametrize("gain", [1.1, 2, 10])

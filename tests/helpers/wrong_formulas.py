@@ -14,9 +14,9 @@ import numpy as np
 
 import tinygraph as tg
 from tinygraph.cells import Cell
-from tinygraph.flow.step_points import sizes_of
 from tinygraph.graph import Node
 from tinygraph.graph.tape import cone
+from tinygraph.verification.step_points import sizes_of
 
 SIZE = 3  # of each state; other sizes differ from it, as in the lint
 

@@ -38,13 +38,15 @@ def test_every_node_and_edge_is_drawn_once(name: str) -> None:
     nodes = [node for node in forward_nodes(what) if not is_number(node)]
     drawing = viz.draw(what)
     drawn = groups(drawing, "node")
-    assert Counter(g.get("id") for g in drawn) == Counter(f"n{node.id}" for node in nodes)
-    edges = Counter((f"n{arg.id}", f"n{node.id}") for node in nodes for arg in node.args if not is_number(arg))
+    assert Counter(g.get("id") for g in drawn) == Counter(drawing.names[node] for node in nodes)
+    edges = Counter(
+        (drawing.names[arg], drawing.names[node]) for node in nodes for arg in node.args if not is_number(arg)
+    )
     assert Counter((g.get("data-from"), g.get("data-to")) for g in groups(drawing, "edge")) == edges
     assert (drawing.nodes, drawing.edges) == (len(nodes), edges.total())
     assert (drawing.hidden, drawing.gradients) == (0, 0)
     for g in drawn:
-        node = next(n for n in nodes if f"n{n.id}" == g.get("id"))
+        node = next(n for n in nodes if drawing.names[n] == g.get("id"))
         classes = g.get("class", "").split()
         assert node.op.name in classes
         assert node.step is None or f"step-{node.step}" in classes
@@ -91,7 +93,7 @@ def test_named_operations() -> None:
 def test_a_stack() -> None:
     net = models.stack(CELLS["gru"], layers=2, steps=3, I=3, H=4)
     drawing = viz.draw(net)
-    assert {f"n{layer.h[3].id}" for layer in net.layers} <= {g.get("id") for g in groups(drawing, "state")}
+    assert {drawing.names[layer.h[3]] for layer in net.layers} <= {g.get("id") for g in groups(drawing, "state")}
     assert "unrolled over 3 steps" in (parse(drawing).findtext(f"{SVG}title") or "")
 
 
@@ -113,17 +115,18 @@ def test_gradients_run_against_the_edges() -> None:
     assert len(gradients) == drawing.gradients
     assert drawing.edges == forward.edges
     to = {target for _, target in gradients}
-    assert {f"n{node.id}" for node in net.graph.parameters.values()} <= to
-    assert {f"n{net.h[t].id}" for t in (1, 2, 3)} <= to
-    assert not {f"n{n.id}" for series in (net.x, net.graph.inputs["y"]) for n in series.values()} & to
-    assert f"n{net.h[0].id}" not in to
+    assert {drawing.names[node] for node in net.graph.parameters.values()} <= to
+    assert {drawing.names[net.h[t]] for t in (1, 2, 3)} <= to
+    assert not {drawing.names[n] for series in (net.x, net.graph.inputs["y"]) for n in series.values()} & to
+    assert drawing.names[net.h[0]] not in to
 
 
 def test_gradients_go_to_what_is_differentiated_only() -> None:
     net, loss = with_loss(3)
-    to = {g.get("data-to") for g in groups(viz.draw([loss, tg.grad(loss, net.h[2])], backward=True), "gradient")}
-    assert f"n{net.h[2].id}" in to
-    assert not {f"n{net.h[1].id}", f"n{net.graph.parameters['W'].id}"} & to
+    drawing = viz.draw([loss, tg.grad(loss, net.h[2])], backward=True)
+    to = {g.get("data-to") for g in groups(drawing, "gradient")}
+    assert drawing.names[net.h[2]] in to
+    assert not {drawing.names[net.h[1]], drawing.names[net.graph.parameters["W"]]} & to
     assert viz.draw([loss, tg.grad(loss, net.parameters)]).gradients == 0
 
 
@@ -134,7 +137,7 @@ def test_a_stopped_gradient_stops() -> None:
     drawing = viz.draw(tg.sum(stopped * w), backward=True)
     ends = [(g.get("data-from"), g.get("data-to")) for g in groups(drawing, "gradient")]
     assert len(ends) == 3  # the sum, and both factors
-    assert (f"n{stopped.id}", f"n{w.id}") not in ends
+    assert (drawing.names[stopped], drawing.names[w]) not in ends
 
 
 @pytest.mark.parametrize(
@@ -158,7 +161,7 @@ def test_fold(steps: int, fold: Any, shown: list[int]) -> None:
     links = {(g.get("data-from"), g.get("data-to")) for g in groups(drawing, "edge")}
     if hidden:  # the chain of states runs through the folded column
         first, last = shown[len(shown) // 2 - (steps == 12)], shown[-1]
-        assert any(a == f"n{net.h[first].id}" and str(b).startswith("fold") for a, b in links) or steps == 12
+        assert any(a == drawing.names[net.h[first]] and str(b).startswith("fold") for a, b in links) or steps == 12
         assert any(str(a).startswith("fold") for a, _ in links)
         assert last == steps
 
@@ -176,34 +179,10 @@ def test_a_chain_of_100_000_nodes() -> None:
     assert len(drawing.svg) < 50_000
 
 
-HOSTILE = [
-    "</text><script>alert(1)</script>", "\"'&<>", "a\x00b\x1b[31m\ud800c\ufffe", "]]>", "<!--", "&amp;",
-    "javascript:alert(1)", "_", "__", "x_", "\u202e\u0085", "é_ß", "😀" * 40, "\n\t",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_labels(name: str) -> None:
-    g = tg.Graph()
-    with g.at(step=1, scope=name):
-        h = tg.tanh(g.parameter(name + "W", (3,)) * g.input(name + "x", (3,)), name=name)
-    with g.at(step=2, scope=name + "2"):
-        h = tg.tanh(h * g.constant(name, [1.0, 2.0, 3.0]) * g.constant(name, 0.5), name=name)
-    drawing = viz.draw(h, title=name)
-    root = parse(drawing)
-    assert {e.tag.removeprefix(SVG) for e in root.iter()} <= {
-        "svg", "title", "desc", "rect", "g", "text", "tspan", "path", "polygon", "circle"
-    }  # fmt: skip
-    assert not [key for e in root.iter() for key in e.attrib if key.startswith("on") or "href" in key]
-    plain = viz.draw(tg.tanh(g.input("plain")))
-    assert plain.svg.count("<script") == drawing.svg.count("<script") == 0
-    drawing.svg.encode("utf-8")
-
-
 def test_a_class_of_an_odd_operation() -> None:
-    from tinygraph.viz.scene import _word
+    from tinygraph.viz.element_names import word
 
-    assert _word('x" onload="y') == "x--onload--y"
+    assert word('x" onload="y') == "x-onload-y"
 
 
 SCRIPT = """
@@ -291,7 +270,7 @@ def test_a_failed_save_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.M
     assert [p.name for p in tmp_path.iterdir()] == ["a.svg"]
 
 
-@pytest.mark.parametrize("name", ["a.png", "a", "svg", ".svg", "a.svg.gz", "missing/a.svg", "a\0.svg"])
+@pytest.mark.parametrize("name", ["a.gif", "a", "svg", ".svg", "a.svg.gz", "missing/a.svg", "a\0.svg"])
 def test_a_path_that_cannot_be_written(tmp_path: Path, name: str) -> None:
     with pytest.raises(DrawingError, match=r"cannot (save|write)"):
         viz.draw(small()).save(tmp_path / name)

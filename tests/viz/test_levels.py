@@ -134,7 +134,7 @@ def test_the_figure_of_lectures() -> None:
     assert {"h0 = 0", "x1", "y2", "loss"} <= set(shown)
     assert sorted(weights(drawing)) == ["U"] * 3 + ["V"] * 3 + ["W"] * 3
     ways = {(g.get("data-from"), g.get("data-to")) for g in groups(drawing, "edge")}
-    assert {(f"n{net.h[t].id}", f"n{net.h[t + 1].id}") for t in (0, 1, 2)} < ways
+    assert {(drawing.names[net.h[t]], drawing.names[net.h[t + 1]]) for t in (0, 1, 2)} < ways
     assert "inside the boxes: b" in drawing.svg
 
 
@@ -168,8 +168,9 @@ def test_an_lstm_of_eight_steps_and_three_layers_fits_a_slide() -> None:
 
 def test_scopes_are_opened_and_closed_singly() -> None:
     net = models.stack(CELLS["gru"], layers=2, steps=2, I=3, H=4)
-    cells = {g.get("id") for g in groups(viz.draw(net, detail="cell"), "cell")}
-    lower, upper = ({f"n{layer.h[t].id}" for t in (1, 2)} for layer in net.layers)
+    whole = viz.draw(net, detail="cell")
+    cells = {g.get("id") for g in groups(whole, "cell")}
+    lower, upper = ({whole.names[layer.h[t]] for t in (1, 2)} for layer in net.layers)
     assert cells == lower | upper
     opened = viz.draw(net, detail="cell", open={"layer1"})
     assert {g.get("id") for g in groups(opened, "cell")} == upper
@@ -196,9 +197,10 @@ def test_teacher_forcing_has_no_path_between_steps() -> None:
     g = tg.Graph()
     forced = tg.unroll(cell, steps=3, I=3, H=4, graph=g, forced={"o": g.sequence("y", 3, (4,))})
     for detail in ("cell", "gates"):
-        assert reaches(viz.draw(free, detail=detail), f"n{free.o[1].id}", f"n{free.o[3].id}")
+        drawing = viz.draw(free, detail=detail)
+        assert reaches(drawing, drawing.names[free.o[1]], drawing.names[free.o[3]])
         drawing = viz.draw(forced, detail=detail)
-        assert not reaches(drawing, f"n{forced.o[1].id}", f"n{forced.o[2].id}")
+        assert not reaches(drawing, drawing.names[forced.o[1]], drawing.names[forced.o[2]])
         assert len(groups(drawing, "forced")) == 2
         assert "given in place of a state" in drawing.svg
 

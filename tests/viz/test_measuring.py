@@ -63,7 +63,8 @@ def widths(drawing: Any) -> dict[tuple[str, str], float]:
 def test_vanishing_is_seen() -> None:
     net, losses, feeds = fed_net(steps=6, scale=0.5)
     drawing = viz.draw(losses[6], backward=True, feeds=feeds, detail="cell")
-    by_step = [widths(drawing)[f"n{net.h[t + 1].id}", f"n{net.h[t].id}"] for t in range(1, 6)]
+    name = drawing.names
+    by_step = [widths(drawing)[name[net.h[t + 1]], name[net.h[t]]] for t in range(1, 6)]
     assert by_step == sorted(by_step)
     assert by_step[0] < 0.5 * by_step[-1]
     assert "norm of the gradient" in drawing.svg

@@ -14,9 +14,9 @@ from tinygraph import models, viz
 from ..cells import Cell
 from ..errors import UsageError
 from ..flow.summary import gradient_flow
-from ..flow.theorems.checking import check_theorems
-from ..flow.verification import Report
-from ..flow.verification import verify as verify_cell
+from ..theorems.checking import check_theorems
+from ..verification.verification import Report
+from ..verification.verification import verify as verify_cell
 
 app = typer.Typer()
 

@@ -66,6 +66,20 @@ class Walk:
         return [("forward", forward), ("backward", backward)]
 
 
+@dataclass(frozen=True)
+class Working:
+    """A walk with the simplified tape that it was worked on: `nodes` has the node of each row.
+
+    `passed` has each forward node that the gradient passes, with the node of its cotangent, if simplifying left one.
+    """
+
+    rows: tuple[Row, ...]
+    nodes: tuple[Node, ...]
+    loss: Node
+    gradients: list[Node]
+    passed: Mapping[Node, Node | None]
+
+
 def walk(
     loss: Node, feeds: Feeds, wrt: Any = None, *, digits: int = 4, notation: Mapping[str, str] | None = None
 ) -> Walk:
@@ -78,10 +92,16 @@ def walk(
     Raises `UsageError` if the feeds have a batch axis, `UnknownNameError` for a notation of what is not there,
     and what `grad` and `evaluate` raise.
     """
+    return Walk(work(loss, feeds, wrt, digits, notation).rows)
+
+
+def work(loss: Node, feeds: Feeds, wrt: Any, digits: int, notation: Mapping[str, str] | None) -> Working:
+    """What `walk` shows, with the nodes behind it; it raises the same."""
     expect(loss, Node, "a walk needs a loss", "give the node of a scalar")
     wanted = loss.graph.parameters if wrt is None else wrt
     rewritten = simplify([loss, grad(loss, wanted)])
-    nodes = cone(leaves(rewritten.roots))
+    roots = leaves(rewritten.roots)
+    nodes = cone(roots)
     shown = [node for node in nodes if node.kind == "real"]
     values = dict(zip(shown, evaluate(shown, _moved(feeds, rewritten.map)), strict=True))
     for node, found in values.items():
@@ -98,11 +118,26 @@ def walk(
     names = Notation(notation, labels_of(nodes))
     letters = replace(TEXT, longest=10**9, name=lambda node, scope, identifier: names.name(node, scope, identifier))
     figures = replace(letters, name=operand, distinct=False)
-    rows = [
-        Row(e.name, e.node.step, e.node.backward, e.right, f.right, value(e.node))
-        for e, f in zip(equations(nodes, letters), equations(nodes, figures), strict=True)
-    ]
-    return Walk(tuple(sorted(rows, key=lambda row: row.backward)))
+    lines = sorted(
+        zip(equations(nodes, letters), equations(nodes, figures), strict=True), key=lambda pair: pair[0].node.backward
+    )
+    rows = tuple(Row(e.name, e.node.step, e.node.backward, e.right, f.right, value(e.node)) for e, f in lines)
+    passed = {
+        rewritten.map[node]: rewritten.map.get(cotangent)
+        for node, cotangent in _cotangents(loss, leaves(wanted)).items()
+        if node in rewritten.map
+    }
+    return Working(rows, tuple(e.node for e, _ in lines), roots[0], roots[1:], passed)
+
+
+def _cotangents(loss: Node, wanted: list[Node]) -> dict[Node, Node]:
+    """The nodes on the way from the loss to what is wanted, with their cotangents, which `grad` has found already."""
+    reached: set[Node] = set(wanted)
+    for node in cone([loss]):
+        if node.kind == "real" and any(arg in reached for arg in node.args):
+            reached.add(node)
+    path = [node for node in cone([loss]) if node in reached]
+    return dict(zip(path, grad(loss, path), strict=True))
 
 
 def _moved(feeds: Feeds, moved: Any) -> dict[Any, Any]:

@@ -129,7 +129,7 @@ class Costs:
 
 
 def compare_costs(
-    cell: Cell, steps: Iterable[int] = (1, 10, 100), sizes: Mapping[str, int] | None = None, **named_sizes: int
+    cell: Cell, steps: int | Iterable[int] = (1, 10, 100), sizes: Mapping[str, int] | None = None, **named_sizes: int
 ) -> Costs:
     """The cost of the gradient by backpropagation through time and by real-time recurrent learning.
 
@@ -139,7 +139,7 @@ def compare_costs(
     >>> print(tg.compare_costs(models.gru, (1, 10, 100), I=8, H=16))
     """
     expect(cell, Cell, "costs are those of a cell", "models.gru")
-    counts = [as_size(t, "number of steps") for t in steps]
+    counts = [as_size(t, "number of steps") for t in (steps if isinstance(steps, Iterable) else [steps])]
     if not counts or min(counts) < 1:
         raise UsageError("costs are counted for at least one step", fix="steps=(1, 10, 100)")
     known = {**(sizes or {}), **named_sizes}

@@ -22,7 +22,7 @@ def write_call(node: Node, operands: list[str]) -> str:
 def write_name(node: Node, scope: bool, identifier: bool) -> str:
     """`h_3`, with its scope `layer1/h_3`, with its id `layer1/h_3%17`."""
     prefix = f"{node.scope}/" if scope and node.scope and "name" not in node.attrs else ""  # names have theirs
-    suffix = f"%{node.id}" if identifier and not node.name.startswith("%") else ""
+    suffix = f"%{node.id}" if identifier and node.name != f"%{node.id}" else ""
     return f"{prefix}{node.name}{suffix}"
 
 

@@ -19,27 +19,31 @@ LENGTHS = {1: [1, 1, 1], 2: [2, 1, 2], 5: [3, 5, 1], 20: [7, 20, 1]}  # of the t
 INITIAL = ("zeros", "learned", "fed")
 
 
-def nets() -> list[Any]:
-    """Cell, steps, layers and initial state: all of them in the slow run, in the default one two for each cell.
+ONE, MANY = range(1), range(1, 20)  # seeds
 
-    There the few that stand for others have each length and depth, with one initial state.
+
+def nets() -> list[Any]:
+    """Cell, steps, layers, initial state and seeds.
+
+    The few cells that stand for others have all of these in the slow run, and each length and depth with one initial
+    state in the default one. The others have that in the slow run, and two of it in the default one.
     """
     found = []
-    for (name, cell), steps, layers, initial in product(CELLS.items(), LENGTHS, (1, 2), INITIAL):
-        quick = steps < 20 and initial == INITIAL[(steps + layers) % 3]
-        quick = quick and (name in FEW or (steps, layers) in ((2, 1), (1, 2)))
-        if layers == 1 or name in STACKABLE:
-            marks = [] if quick else [pytest.mark.slow]
-            found.append(
-                pytest.param(cell, steps, layers, initial, marks=marks, id=f"{name}-{steps}-{layers}-{initial}")
-            )
+    for (name, cell), steps, layers, initial, seeds in product(CELLS.items(), LENGTHS, (1, 2), INITIAL, (ONE, MANY)):
+        chosen = initial == INITIAL[(steps + layers) % 3]
+        stands_for_others = name in FEW
+        if (layers == 2 and name not in STACKABLE) or not (chosen or (stands_for_others and seeds is ONE)):
+            continue
+        if seeds is MANY and not (stands_for_others and steps < 20):
+            continue
+        quick = chosen and seeds is ONE and steps < 20 and (stands_for_others or (steps, layers) in ((2, 1), (1, 2)))
+        marks = [] if quick else [pytest.mark.slow]
+        label = f"{name}-{steps}-{layers}-{initial}" + "-seeds" * (seeds is MANY)
+        found.append(pytest.param(cell, steps, layers, initial, seeds, marks=marks, id=label))
     return found
 
 
-each_net = pytest.mark.parametrize(("cell", "steps", "layers", "initial"), nets())
-some_seeds = pytest.mark.parametrize(
-    "seeds", [pytest.param(range(1), id="1 seed"), pytest.param(range(1, 20), id="20 seeds", marks=pytest.mark.slow)]
-)
+each_net = pytest.mark.parametrize(("cell", "steps", "layers", "initial", "seeds"), nets())
 
 
 def check_gradient(net: Network, gradients: Any, feeds: dict[str, Any], seed: int, apart: bool) -> None:
@@ -59,7 +63,6 @@ def check_gradient(net: Network, gradients: Any, feeds: dict[str, Any], seed: in
         assert_close(found, exact, EXACT, terms, f"seed {seed}: gradient by {', '.join(direction)}")
 
 
-@some_seeds
 @pytest.mark.parametrize("mask", [False, True], ids=["full", "masked"])
 @each_net
 def test_gradient_of_the_whole_model(cell, steps, layers, initial, mask, seeds):
@@ -72,7 +75,6 @@ def test_gradient_of_the_whole_model(cell, steps, layers, initial, mask, seeds):
             check_gradient(net, gradients, net.feeds(seed, batch, lengths), seed, apart=seed == seeds[0])
 
 
-@some_seeds
 @each_net
 def test_a_batch_equals_its_single_examples(cell, steps, layers, initial, seeds):
     """Values, gradients by inputs one by one, gradients by parameters as the sum; batch and sizes are equal."""
@@ -103,7 +105,6 @@ def assert_same_gradients(net: Network, together: dict[str, Any], singles: list[
                 assert_close(together[name][b], single[name], SINGLE, what=name)
 
 
-@some_seeds
 @each_net
 def test_a_masked_batch_equals_its_shorter_sequences(cell, steps, layers, initial, seeds):
     """Each example against a net without mask that is as long as the example; what pads it has no effect."""

@@ -1,0 +1,93 @@
+"""How each box, edge and mark of a scene is painted, whatever the picture is written in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+from .places import AFTER
+from .scale import scale_of
+from .scene import Box, Edge, Mark, Scene
+from .style import FORCED_DASH, GRADIENT_DASH, ZERO_DASH, Paint, Theme, letters_on, rail_colour
+
+CARRIED_WIDTH, EDGE_WIDTH, GRADIENT_WIDTH = 2.0, 1.3, 1.4
+FOLDED_DASH = "5 3"
+
+
+class Line(NamedTuple):
+    """The look of an edge, and its kind: local, use (of a parameter), carried (over time), forced, gradient."""
+
+    colour: str
+    dash: str
+    width: float
+    kind: str
+
+
+class Looks:
+    """The paints of a scene in a theme. `scale` is that of measured gradients, if there are some."""
+
+    def __init__(self, scene: Scene, theme: Theme) -> None:
+        self.scene, self.theme = scene, theme
+        rail = [box for box in scene.boxes if box.column < 0 or box.kind == "parameter"]
+        tags = [box.id for box in rail if box.kind != "fold"]
+        tags += [weight.id for weight in scene.weights if weight.used and weight.id not in tags]
+        self.states = {box.key for box in scene.boxes if box.kind in ("state", "cell")}
+        self.rail = {name: rail_colour(theme, i) for i, name in enumerate(tags)}
+        self.rail |= {box.id: (theme.quiet, "") for box in rail if box.kind == "fold"}
+        self.scale = scale_of(edge.share for edge in scene.edges if edge.share is not None)
+
+    def paint(self, box: Box) -> Paint:
+        if box.kind != "parameter":
+            return self.theme.paints[box.kind]
+        colour = self.rail[box.id][0]
+        return Paint(colour, colour, self.theme.background, bold=True)
+
+    def line(self, edge: Edge) -> Line:
+        """The look of a forward edge."""
+        source, target = self.scene.boxes[edge.source], self.scene.boxes[edge.target]
+        written = self._written(edge)
+        if source.column < 0:
+            line = Line(*self.rail[source.id], EDGE_WIDTH, "use")
+        elif self._carried(source, target):
+            line = Line(written or self.theme.carried, "", CARRIED_WIDTH, "carried")
+        elif self.forced(edge):
+            line = Line(written or self.theme.paints["input"].line, FORCED_DASH, EDGE_WIDTH, "forced")
+        else:
+            line = Line(written or self.theme.edge, "", EDGE_WIDTH, "local")
+        return line._replace(dash=FOLDED_DASH) if edge.folded else line
+
+    def gradient(self, edge: Edge) -> Line:
+        """The look of the gradient along an edge."""
+        if edge.share is None or not self.scale:
+            return Line(self.theme.gradient, GRADIENT_DASH, GRADIENT_WIDTH, "gradient")
+        colour, width = self.scale.colour(edge.share, self.theme), self.scale.width(edge.share)
+        return Line(colour, "" if edge.share else ZERO_DASH, width, "gradient")
+
+    def mark(self, mark: Mark) -> Paint:
+        """The look of what is written on an edge."""
+        if mark.weight is None:
+            paint = Paint(self.theme.background, self.theme.quiet, self.theme.quiet)
+        else:
+            colour = self.rail[self.scene.weights[mark.weight].id][0]
+            paint = Paint(self.theme.background, colour, colour, bold=True)
+        if mark.share is not None and self.scale:
+            fill = self.scale.colour(mark.share, self.theme)
+            paint = replace(paint, fill=fill, text=letters_on(self.theme, fill), width=2.0)
+        return paint
+
+    def forced(self, edge: Edge) -> bool:
+        """Whether a target is fed to the next step in place of what the net said: teacher forcing."""
+        source, target = self.scene.boxes[edge.source], self.scene.boxes[edge.target]
+        later = 0 <= source.column < target.column
+        return source.kind == "input" and later and source.key[0] == target.key[0] == "steps"
+
+    def _written(self, edge: Edge) -> str:
+        """The colour of the one weight that is written on an edge, if there is one."""
+        weights = [mark.weight for mark in edge.marks if mark.weight is not None]
+        return self.rail[self.scene.weights[weights[0]].id][0] if len(weights) == 1 else ""
+
+    def _carried(self, source: Box, target: Box) -> bool:
+        """Whether an edge carries a state from one column to another."""
+        if "delay" in (source.kind, target.kind):
+            return True
+        return source.column not in (-1, target.column) and target.key[0] != AFTER and source.key in self.states

@@ -1,0 +1,193 @@
+r"""Pictures in TikZ, for papers: a document of its own (`pdflatex net.tex`), all in ASCII.
+
+Each box is a node named as in the SVG, (h_3), so that more can be drawn around it; looks are styles at the head of
+the picture, one for each kind. Legends and the chart of a truncation are left out. A character that LaTeX has no
+command for is written \glyph{1F600}: XeLaTeX and LuaLaTeX show it where the font has it, pdfLaTeX its number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from unicodedata import normalize
+
+from .geometry import Layout, Point, Rectangle
+from .labels import Label, clean
+from .looks import Line, Looks
+from .marks import DOUBLE, clean_keeping_spaces, corners, inset, number, radius
+from .scene import Box, Scene
+from .style import BEND, CUT_DASH, CUT_WIDTH, HEADER_TEXT, SMALL_TEXT, TAG_SCALE, TEXT, Paint, Theme
+
+_COMMANDS = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
+    "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"\textless{}", ">": r"\textgreater{}",
+    "|": r"\textbar{}", '"': r"\textquotedbl{}", "'": r"\textquotesingle{}", "`": r"\textasciigrave{}", "-": r"{-}",
+    "−": r"\ensuremath{-}", "·": r"\ensuremath{\cdot}", "⊙": r"\ensuremath{\odot}", "×": r"\ensuremath{\times}",
+    "∑": r"\ensuremath{\Sigma}", "⋯": r"\ensuremath{\cdots}", "⋮": r"\ensuremath{\vdots}", "…": r"\dots{}",
+    "⁻": r"\textsuperscript{{-}}", "∂": r"\ensuremath{\partial}", "′": r"\ensuremath{'}",
+    "≥": r"\ensuremath{\geq}", "≤": r"\ensuremath{\leq}",
+    "α": r"\ensuremath{\alpha}", "β": r"\ensuremath{\beta}", "γ": r"\ensuremath{\gamma}", "δ": r"\ensuremath{\delta}",
+    "ε": r"\ensuremath{\epsilon}", "ζ": r"\ensuremath{\zeta}", "η": r"\ensuremath{\eta}",
+    "θ": r"\ensuremath{\theta}", "ι": r"\ensuremath{\iota}", "κ": r"\ensuremath{\kappa}",
+    "λ": r"\ensuremath{\lambda}", "μ": r"\ensuremath{\mu}", "ν": r"\ensuremath{\nu}", "ξ": r"\ensuremath{\xi}",
+    "π": r"\ensuremath{\pi}", "ρ": r"\ensuremath{\rho}", "σ": r"\ensuremath{\sigma}", "τ": r"\ensuremath{\tau}",
+    "φ": r"\ensuremath{\phi}", "χ": r"\ensuremath{\chi}", "ψ": r"\ensuremath{\psi}", "ω": r"\ensuremath{\omega}",
+    **{raised: rf"\textsuperscript{{{digit}}}" for digit, raised in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")},
+}  # fmt: skip
+_ACCENTS = {
+    "\u0300": r"\`", "\u0301": r"\'", "\u0302": r"\^", "\u0303": r"\~", "\u0304": r"\=", "\u0308": r'\"',
+}  # fmt: skip
+
+_HEAD = r"""\documentclass[border=4pt]{standalone}
+\usepackage[T1]{fontenc}
+\usepackage{textcomp}
+\usepackage{iftex}
+\usepackage{tikz}
+\usetikzlibrary{arrows.meta}
+\iftutex\newcommand{\glyph}[1]{\symbol{"#1}}\else\newcommand{\glyph}[1]{[U+#1]}\fi
+"""
+
+
+def write_tikz(scene: Scene, layout: Layout, theme: Theme, description: str) -> str:
+    """The whole document."""
+    return _Writer(scene, layout, theme).document(description)
+
+
+def in_tex(text: str) -> str:
+    """Any text as LaTeX of text mode, in ASCII."""
+    written: list[str] = []
+    for character in text:
+        letter, accent = _parted(character)
+        if not letter and accent and written and len(written[-1]) == 1 and written[-1].isalnum():
+            written[-1] = f"{accent}{{{written[-1]}}}"
+        elif letter and accent:
+            written.append(f"{accent}{{{letter}}}")
+        elif character in _COMMANDS:
+            written.append(_COMMANDS[character])
+        elif " " <= character < "\x7f":
+            written.append(character)
+        else:
+            written.append(rf"\glyph{{{ord(character):X}}}")
+    return "".join(written)
+
+
+def _parted(character: str) -> tuple[str, str]:
+    """A letter and the command of its accent, as far as there are; an accent alone goes with the letter before it."""
+    letter, mark = normalize("NFD", character)[:-1], normalize("NFD", character)[-1:]
+    known = not letter or (letter.isascii() and letter.isalpha() and len(letter) == 1)
+    return (letter, _ACCENTS[mark]) if known and mark in _ACCENTS else ("", "")
+
+
+class _Writer:
+    def __init__(self, scene: Scene, layout: Layout, theme: Theme) -> None:
+        self.scene, self.layout, self.theme = scene, layout, theme
+        self.looks = Looks(scene, theme)
+        self.colours: dict[str, str] = {}
+
+    def document(self, description: str) -> str:
+        body = [*self._panels(), *self._edges(), *self._marks(), *self._boxes(), *self._cuts()]
+        styles = [f"  {kind}/.style={{{self._paint(paint)}}}," for kind, paint in self.theme.paints.items()]
+        defined = [rf"\definecolor{{{name}}}{{HTML}}{{{code[1:].upper()}}}" for code, name in self.colours.items()]
+        return (
+            _HEAD
+            + "\n".join(defined)
+            + f"\n\\begin{{document}}\n% {in_tex(clean(description))}\n\\sffamily\n"
+            + "\\begin{tikzpicture}[\n  x=1pt, y=-1pt, inner sep=0pt,\n"
+            + "  edge/.style={-{Latex[length=6pt, width=5.6pt]}, rounded corners=" + f"{number(BEND)}pt}},\n"
+            + "\n".join(styles)
+            + "\n]\n"
+            + "\n".join(body)
+            + "\n\\end{tikzpicture}\n\\end{document}\n"
+        )  # fmt: skip
+
+    def _colour(self, code: str) -> str:
+        return self.colours.setdefault(code, f"tg{len(self.colours)}")
+
+    def _paint(self, paint: Paint) -> str:
+        dash = f", {_dashes(paint.dash)}" if paint.dash else ""
+        return (
+            f"draw={self._colour(paint.line)}, fill={self._colour(paint.fill)}, text={self._colour(paint.text)}, "
+            f"line width={number(paint.width)}pt{dash}"
+        )
+
+    def _panels(self) -> Iterator[str]:
+        look = f"draw={self._colour(self.theme.lane_line)}, fill={self._colour(self.theme.lane)}, rounded corners=8pt"
+        for _, _, r in self.layout.panels:
+            yield rf"\draw[{look}] {_rectangle(r)};"
+        for column, place in self.layout.headings:
+            yield self._text(place, self.scene.columns[column].title, HEADER_TEXT, "base")
+        for name, place in self.layout.lane_names:
+            yield self._text(place, clean(name), SMALL_TEXT, "west")
+
+    def _text(self, place: Point, words: str, size: float, anchor: str) -> str:
+        look = f"anchor={anchor}, text={self._colour(self.theme.text)}, font={_font(size)}\\bfseries"
+        return rf"\node[{look}] at {_xy(place)} {{{in_tex(words)}}};"
+
+    def _edges(self) -> Iterator[str]:
+        for route in self.layout.routes:
+            yield self._edge(self.looks.line(self.scene.edges[route.edge]), route.points)
+        for route in self.layout.gradients:
+            yield self._edge(self.looks.gradient(self.scene.edges[route.edge]), route.points[::-1])
+
+    def _edge(self, line: Line, points: list[Point]) -> str:
+        dash = f", {_dashes(line.dash)}" if line.dash else ""
+        look = f"edge, draw={self._colour(line.colour)}, line width={number(line.width)}pt{dash}"
+        return rf"\draw[{look}] {' -- '.join(map(_xy, points))};"
+
+    def _marks(self) -> Iterator[str]:
+        for index, place, r in self.layout.marks:
+            mark = self.scene.edges[index].marks[place]
+            paint = self.looks.mark(mark)
+            yield rf"\draw[{self._paint(paint)}, rounded corners=3pt] {_rectangle(r)};"
+            look = f"text={self._colour(paint.text)}, font={_font(TEXT * TAG_SCALE)}{_bold(paint)}"
+            yield rf"\node[{look}] at {_xy(r.middle)} {{{_label(mark.label)}}};"
+
+    def _boxes(self) -> Iterator[str]:
+        for box, r in zip(self.scene.boxes, self.layout.boxes, strict=True):
+            paint = self.looks.paint(box)
+            look = box.kind if box.kind in self.theme.paints else self._paint(paint)
+            yield f"% {box.id}: {in_tex(box.detail)}"
+            yield rf"\draw[{look}] {_outline(box, r)};"
+            if box.kind in DOUBLE:
+                second = f"draw={self._colour(paint.line)}, line width=0.7pt, rounded corners=2.5pt"
+                yield rf"\draw[{second}] {_rectangle(inset(r))};"
+            size = f"minimum width={number(r.width)}pt, minimum height={number(r.height)}pt"
+            words = f"{size}, text={self._colour(paint.text)}, font={_font(TEXT)}{_bold(paint)}"
+            yield rf"\node[{words}] ({box.id}) at {_xy(r.middle)} {{{_label(box.label)}}};"
+
+    def _cuts(self) -> Iterator[str]:
+        look = f"draw={self._colour(self.theme.text)}, line width={number(CUT_WIDTH)}pt, {_dashes(CUT_DASH)}"
+        for _, top, bottom in self.layout.cuts:
+            yield rf"\draw[{look}] {_xy(top)} -- {_xy(bottom)};"
+
+
+def _outline(box: Box, r: Rectangle) -> str:
+    points = corners(box.kind, r)
+    if points:
+        return " -- ".join([*map(_xy, points), "cycle"])
+    return f"[rounded corners={number(radius(box.kind, r))}pt] {_rectangle(r)}"
+
+
+def _rectangle(r: Rectangle) -> str:
+    return f"{_xy((r.x, r.y))} rectangle {_xy((r.right, r.bottom))}"
+
+
+def _xy(point: Point) -> str:
+    return f"({number(point[0])},{number(point[1])})"
+
+
+def _dashes(pattern: str) -> str:
+    on, off = pattern.split()
+    return f"dash pattern=on {on}pt off {off}pt"
+
+
+def _font(size: float) -> str:
+    return rf"\fontsize{{{number(size)}}}{{{number(size * 1.2)}}}\selectfont"
+
+
+def _bold(paint: Paint) -> str:
+    return r"\bfseries" if paint.bold else ""
+
+
+def _label(label: Label) -> str:
+    marks = {0: "{}", -1: r"\textsubscript{{{}}}", 1: r"\textsuperscript{{{}}}"}
+    return "".join(marks[span.level].format(in_tex(clean_keeping_spaces(span.text))) for span in label)
