@@ -14,7 +14,7 @@ from tinygraph.passes.truncation import Truncated
 
 from .closing import close, closed_lanes
 from .dot_text import write_dot
-from .element_names import element_names
+from .element_names import names_of_elements
 from .geometry import Layout
 from .labels import clean
 from .layout import lay_out
@@ -157,7 +157,7 @@ def draw(
     scene = scene if fold is False else fold_rail(scene)
     layout = lay_out(scene)
     description = _describe(scene)
-    names, drawn = element_names(selection.nodes), {box.id for box in scene.boxes}
+    names, drawn = names_of_elements(selection.nodes), {box.id for box in scene.boxes}
     caption = Caption(clean(title) or _default_title(what), description, clean(title))
     return Drawing(
         write_svg(scene, layout, paint, caption),

@@ -15,10 +15,13 @@ from tinygraph.models import CELLS
 from tinygraph.viz.closing import close, closed_lanes
 from tinygraph.viz.labels import label_width
 from tinygraph.viz.layout import lay_out
+from tinygraph.viz.legend_sheet import BOXES
 from tinygraph.viz.measuring import Measures
 from tinygraph.viz.rolling_up import roll_up
 from tinygraph.viz.scene import build_scene
 from tinygraph.viz.selection import select
+from tinygraph.viz.style import LIGHT, text_width
+from tinygraph.viz.svg import NAMES as NAMES_OF_KINDS
 
 from .pictures import CASES, SVG, groups, parse, texts, unrolled, with_loss
 from .test_geometry import merged, overlaps, pierced
@@ -290,3 +293,18 @@ def test_thousands_of_parameters_share_a_line() -> None:
     assert len(groups(drawing, "parameter")) == 40
     assert "and 2,960 more" in texts(drawing)
     assert len(drawing.svg) < 300_000
+
+
+# The legend
+def test_the_legend_has_every_kind() -> None:
+    assert set(BOXES) == set(NAMES_OF_KINDS) == {"parameter", *LIGHT.paints}
+    light, dark = viz.legend(), viz.legend(theme="dark")
+    shown = {t.text for t in parse(light).iter(f"{SVG}text")}
+    assert {name for _, name, _ in BOXES.values()} <= shown
+    assert len(list(parse(light).iter())) == len(list(parse(dark).iter()))
+    _, _, width, _ = map(float, parse(light).get("viewBox", "").split())
+    for element in parse(light).iter(f"{SVG}text"):
+        if element.get("text-anchor") == "start":
+            assert float(element.get("x", "")) + text_width(element.text or "", 12.5) <= width
+    with pytest.raises(DrawingError, match="theme"):
+        viz.legend(theme="grey")
