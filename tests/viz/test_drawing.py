@@ -190,7 +190,8 @@ import hashlib, sys
 sys.path.insert(0, {tests!r})
 from viz.pictures import CASES
 from tinygraph import models, viz
-text = "".join(viz.draw(CASES[name](), backward=back).svg for name in {names!r} for back in (False, True))
+levels = [dict(), dict(backward=True), dict(detail="cell"), dict(detail="nodes"), dict(rolled=True)]
+text = "".join(viz.draw(CASES[name](), **level).svg for name in {names!r} for level in levels) + viz.legend().svg
 print(hashlib.sha256(text.encode()).hexdigest())
 """
 
