@@ -14,11 +14,11 @@ from tinygraph.passes.truncation import Truncated
 
 from .closing import close, closed_lanes
 from .dot_text import write_dot
-from .element_names import element_names
 from .geometry import Layout
 from .labels import clean
 from .layout import lay_out
 from .measuring import NO_MEASURES, badges_named, measure
+from .naming import element_names
 from .output import save_picture
 from .rail_folding import fold_rail
 from .reach import Reach

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from tinygraph.graph import Node
 from tinygraph.symbolic.notation import Notation
 
-from .element_names import element_names
-from .labels import HOLE, Label, Span, name_label, label_width, operation_label, symbol_label
+from .labels import HOLE, Label, Span, label_width, name_label, operation_label, symbol_label
+from .naming import element_names
 from .places import AFTER, RAIL, Place
 from .selection import Selection
 from .style import SIGN_LIMIT
