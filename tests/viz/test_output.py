@@ -51,7 +51,7 @@ def test_tikz_has_the_nodes_and_edges_of_the_picture(name: str) -> None:
     assert re.findall(r"^\\node\[.*\] \((\S+)\) at ", drawing.tex, re.M) == [
         g.get("id") for g in groups(drawing, "node")
     ]
-    assert len(re.findall(r"^\\draw\[edge,", drawing.tex, re.M)) == drawing.edges + drawing.gradients
+    assert len(re.findall(r"^\\draw\[(?:edge|back),", drawing.tex, re.M)) == drawing.edges + drawing.gradients
     assert drawing.tex.isascii()
     bare = re.sub(r"^%.*", "", drawing.tex, flags=re.M).replace(r"\{", "").replace(r"\}", "")
     assert bare.count("{") == bare.count("}")

@@ -145,7 +145,7 @@ def _moved(feeds: Feeds, old: Graph, rewritten: Rewritten) -> dict[Any, Any]:
     """Feeds for the rewritten tape: a node as key goes where the node went; what simplifying made needless is left."""
     expect(feeds, dict, "feeds are a dict from name or node to array")
     new = rewritten.graph
-    gone = (old.parameters.keys() | old.inputs.keys()) - new.parameters.keys() - new.inputs.keys()
+    gone: set[Any] = (old.parameters.keys() | old.inputs.keys()) - new.parameters.keys() - new.inputs.keys()
     gone |= {node for node in feeds if isinstance(node, Node) and node.graph is old and node not in rewritten.map}
     kept = {key: value for key, value in feeds.items() if key not in gone}
     return {rewritten.map.get(key, key) if isinstance(key, Node) else key: value for key, value in kept.items()}
