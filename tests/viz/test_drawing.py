@@ -190,7 +190,10 @@ import hashlib, sys
 sys.path.insert(0, {tests!r})
 from viz.pictures import CASES
 from tinygraph import models, viz
-text = "".join(viz.draw(CASES[name](), backward=back).svg for name in {names!r} for back in (False, True))
+from tinygraph.commands.picturing import Wish, picture_of
+drawings = [viz.draw(CASES[name](), backward=back) for name in {names!r} for back in (False, True)]
+text = "".join(part for drawing in drawings for part in (drawing.svg, drawing.dot, drawing.tex))
+text += viz.compare(models.elman, models.lstm).svg + picture_of(Wish("gru", steps=2, frames=True)).html
 print(hashlib.sha256(text.encode()).hexdigest())
 """
 
