@@ -13,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "pictures.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 SHOWN = ("text", "latex")
 
@@ -65,7 +66,7 @@ def test_readme_has_two_commands_that_set_up_and_run() -> None:
 
 
 def test_pictures_are_drawn_by_the_code_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`python docs/pictures.py` would change nothing, and the README shows every one of them."""
+    """`python docs/pictures.py` would change nothing, and the README or the page of pictures shows each."""
     monkeypatch.syspath_prepend(str(ROOT / "docs"))
     from pictures import charts, pictures
 
@@ -74,4 +75,4 @@ def test_pictures_are_drawn_by_the_code_as_it_is(monkeypatch: pytest.MonkeyPatch
         assert "<svg " in (ROOT / "docs" / name).read_text(encoding="utf-8")
     for name, svg in pictures().items():
         assert (ROOT / "docs" / name).read_text(encoding="utf-8") == svg
-        assert f"docs/{name}" in README
+        assert f"docs/{name}" in README or f"]({name})" in PAGE

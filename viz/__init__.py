@@ -2,14 +2,27 @@
 
 Time runs from left to right and the cell from bottom to top, with the same arrangement at every
 step. A picture is made in four stages, each a module of its own: `selection` (which nodes), `scene`
-(boxes and edges), `layout` (places and ways), `svg` (text); `style` alone has colours, fonts and
-measures.
+(boxes and edges; `rolling_up` makes one of a single step, `closing` draws cells as one box), `layout`
+(places and ways), `svg` (text); `style` alone has colours, fonts and measures.
 """
 
 from .comparison import Comparison, compare
 from .drawing import Drawing, draw
 from .flow_chart import Chart, chart
 from .joining import side_by_side
+from .legend_sheet import legend
 from .stepping import Frame, Frames, frames
 
-__all__ = ["Chart", "Comparison", "Drawing", "Frame", "Frames", "chart", "compare", "draw", "frames", "side_by_side"]
+__all__ = [
+    "Chart",
+    "Comparison",
+    "Drawing",
+    "Frame",
+    "Frames",
+    "chart",
+    "compare",
+    "draw",
+    "frames",
+    "legend",
+    "side_by_side",
+]

@@ -87,7 +87,9 @@ class _Closing:
                 shares[names[box]] = together(shares.get(names[box]), share)
             marks = tuple([Mark(weights[i].label, i, share) for i, share in shares.items()])
             name = f"{boxes[source].id}--{boxes[target].id}--all"
-            self.new.edges.append(Edge(name, source, target, 0, bundle.gradient, bundle.folded, marks, bundle.share, bundle.loop))
+            self.new.edges.append(
+                Edge(name, source, target, 0, bundle.gradient, bundle.folded, marks, bundle.share, bundle.loop)
+            )
         return self.new
 
     # Which parts stand together
@@ -220,7 +222,8 @@ class _Closing:
                 same[0].append(box)
             else:
                 families.setdefault((self._stem(box), frozenset()), []).append(box)
-        weights, of = [], {}
+        weights: list[Weight] = []
+        of: dict[int, int] = {}
         for (_, where), members in families.items():
             of.update(dict.fromkeys(members, len(weights)))
             labels = tuple([self.scene.boxes[box].label for box in members])
@@ -243,8 +246,7 @@ def _notes(weights: list[Weight]) -> list[str]:
     """What the names on the edges stand for, and which weights stand on none."""
     words = [f"{plain(w.label)} = {_listed(w)}" for w in weights if w.used and len(w.members) > 1]
     inside = ", ".join(dict.fromkeys(_listed(w) for w in weights if not w.used))
-    found = [*dict.fromkeys(words), *([f"inside the boxes: {inside}"] if inside else [])]
-    return found
+    return [*dict.fromkeys(words), *([f"inside the boxes: {inside}"] if inside else [])]
 
 
 def _listed(weight: Weight) -> str:

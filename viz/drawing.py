@@ -14,17 +14,17 @@ from tinygraph.passes.truncation import Truncated
 
 from .closing import close, closed_lanes
 from .dot_text import write_dot
+from .element_names import names_of_elements
 from .geometry import Layout
 from .labels import clean
 from .layout import lay_out
 from .measuring import NO_MEASURES, badges_named, measure
-from .naming import element_names
 from .output import save_picture
 from .rail_folding import fold_rail
 from .reach import Reach
 from .rolling_up import roll_up
 from .scene import Scene, build_scene
-from .selection import nets_of, select
+from .selection import is_tree, nets_of, select
 from .slopes import slope_values
 from .style import Theme, theme_named
 from .svg import Caption, size_of, write_svg
@@ -37,7 +37,7 @@ class Drawing:
 
     `names` has the id of the element that shows each node: `names[net.h[3]]` is "h_3".
     `nodes`, `edges` and `gradients` count what is drawn, `absorbed` the scalar constants written into
-    operations, `hidden` the nodes of folded steps.
+    operations, `hidden` the nodes of folded steps, `enclosed` those inside the boxes of cells.
     """
 
     svg: str
@@ -51,6 +51,7 @@ class Drawing:
     names: Mapping[Node, str] = field(compare=False, default_factory=dict)
     scene: Scene | None = field(compare=False, default=None)
     layout: Layout | None = field(compare=False, default=None)
+    enclosed: int = 0
 
     @property
     def size(self) -> tuple[float, float]:
@@ -156,7 +157,7 @@ def draw(
     scene = scene if fold is False else fold_rail(scene)
     layout = lay_out(scene)
     description = _describe(scene)
-    names, drawn = element_names(selection.nodes), {box.id for box in scene.boxes}
+    names, drawn = names_of_elements(selection.nodes), {box.id for box in scene.boxes}
     caption = Caption(clean(title) or _default_title(what), description, clean(title))
     return Drawing(
         write_svg(scene, layout, paint, caption),
@@ -166,6 +167,7 @@ def draw(
         gradients=len(layout.gradients),
         absorbed=scene.absorbed,
         hidden=scene.hidden,
+        enclosed=scene.enclosed,
         names={node: name for node in selection.nodes if (name := names[node.id]) in drawn},
         theme=paint,
         scene=scene,
@@ -183,6 +185,8 @@ def _check_rolled(more: bool) -> None:
 
 def _default_title(what: Any) -> str:
     nets = nets_of(what)
+    if is_tree(what):
+        return clean(f"{what.cell.name} over a tree")
     if not nets:
         return "Computation graph"
     cells = ", ".join(net.cell.name for net in nets)
@@ -194,6 +198,8 @@ def _describe(scene: Scene) -> str:
     steps = [column for column in scene.columns if isinstance(column.place, int) and not column.hidden]
     folded = sum(column.hidden for column in scene.columns)
     parts = [f"{len(scene.boxes)} nodes, {len(scene.edges)} edges"]
+    if scene.enclosed:
+        parts.append(f"{scene.enclosed:,} more nodes inside the boxes")
     if steps:
         parts.append(f"{len(steps)} columns of time steps" + (f" and {folded:,} steps folded" if folded else ""))
     if scene.reach:
@@ -201,7 +207,9 @@ def _describe(scene: Scene) -> str:
     gradients = sum(edge.gradient for edge in scene.edges)
     if gradients:
         parts.append(f"gradient along {gradients} edges")
-    names = {kind: sum(box.kind == kind for box in scene.boxes) for kind in ("parameter", "input", "state", "loss")}
+    names = {
+        kind: sum(box.kind == kind for box in scene.boxes) for kind in ("parameter", "input", "state", "cell", "loss")
+    }
     listed = ", ".join(
         f"{count} {kind}{'s' * (count != 1 and kind != 'loss')}" for kind, count in names.items() if count
     )

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from tinygraph.errors import DrawingError, expect
 
 from .drawing import Drawing
 from .labels import clean
 from .marks import arrow, escape, number, text
-from .style import FONT, JOINT, SMALL_TEXT, theme_named, text_width
+from .style import FONT, JOINT, SMALL_TEXT, Theme, text_width, theme_named
 
-_HEAD = re.compile(r'<svg [^>]*viewBox="0 0 ([\d.]+) ([\d.]+)"[^>]*class="tinygraph (\w+)"[^>]*>')
-_NAMES = re.compile(r' (id|data-from|data-to|aria-labelledby)="([^"]*)"')
+HEAD = re.compile(r'<svg [^>]*viewBox="0 0 ([\d.]+) ([\d.]+)"[^>]*class="tinygraph (\w+)"[^>]*>')
+NAMED = re.compile(r' (id|data-from|data-to|aria-labelledby)="([^"]*)"')
+SUMMED = ("nodes", "edges", "gradients", "absorbed", "hidden", "enclosed")
 
 
 def side_by_side(*drawings: Drawing, between: str = "") -> Drawing:
@@ -25,43 +27,46 @@ def side_by_side(*drawings: Drawing, between: str = "") -> Drawing:
     for drawing in drawings:
         expect(drawing, Drawing, "pictures stand side by side", "viz.side_by_side(viz.draw(a), viz.draw(b))")
     expect(between, str, "the words between two pictures are text")
-    heads = [_HEAD.search(drawing.svg) for drawing in drawings]
-    themes = {head[3] for head in heads if head}
-    if not drawings or None in heads or len(themes) > 1:
+    heads = [head for drawing in drawings if (head := HEAD.search(drawing.svg))]
+    themes = {head[3] for head in heads}
+    if not drawings or len(heads) < len(drawings) or len(themes) > 1:
         raise DrawingError("pictures side by side are drawings of one theme", fix="draw them all with the same theme=")
-    sizes = [(float(head[1]), float(head[2])) for head in heads if head]
-    theme, words = theme_named(themes.pop()), clean(between)
-    gap = max(JOINT, text_width(words, SMALL_TEXT) + 12)
-    height, width = max(h for _, h in sizes), sum(w for w, _ in sizes) + gap * (len(sizes) - 1)
     description = " | ".join(drawing.description for drawing in drawings)
+    sizes = [(float(head[1]), float(head[2])) for head in heads]
+    theme = theme_named(themes.pop())
+    svg = _joined(drawings, sizes, clean(between), description, theme)
+    return Drawing(svg, description, theme=theme, **{name: sum(getattr(d, name) for d in drawings) for name in SUMMED})
+
+
+def _joined(
+    drawings: Sequence[Drawing], sizes: Sequence[tuple[float, float]], between: str, description: str, theme: Theme
+) -> str:
+    gap = max(JOINT, text_width(between, SMALL_TEXT) + 12)
+    width = number(sum(w for w, _ in sizes) + gap * (len(sizes) - 1))
+    tallest = max(h for _, h in sizes)
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {number(width)} {number(height)}" '
-        f'width="{number(width)}" height="{number(height)}" role="img" aria-labelledby="title desc" '
-        f'class="tinygraph {theme.name}" font-family="{escape(FONT)}">',
-        f'<title id="title">{" | ".join(_title(drawing) for drawing in drawings)}</title>',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {number(tallest)}" width="{width}" '
+        f'height="{number(tallest)}" role="img" aria-labelledby="title desc" class="tinygraph {theme.name}" '
+        f'font-family="{escape(FONT)}">',
+        f'<title id="title">{" | ".join(map(_title, drawings))}</title>',
         f'<desc id="desc">{escape(description)}</desc>',
-        f'<rect class="background" width="{number(width)}" height="{number(height)}" fill="{theme.background}"/>',
+        f'<rect class="background" width="{width}" height="{number(tallest)}" fill="{theme.background}"/>',
     ]
-    x, y = 0.0, height / 2
+    x = 0.0
     for place, (drawing, (w, h)) in enumerate(zip(drawings, sizes, strict=True), 1):
         if place > 1:
-            lines.append(f'<path d="M{number(x + 6)} {number(y)}H{number(x + gap - 9)}" stroke="{theme.quiet}" stroke-width="2"/>')
-            lines.append(arrow([(x + 6, y), (x + gap - 6, y)], theme.quiet, 4.0))
-            lines.append(text(x + gap / 2, y - 7, words, SMALL_TEXT, theme.quiet, "middle"))
+            lines += _arrow(x, x + gap, tallest / 2, between, theme)
             x += gap
-        inner = _named_apart(drawing.svg, place)
-        lines += [f'<g transform="translate({number(x)} {number((height - h) / 2)})">', inner, "</g>"]
+        moved = f'<g transform="translate({number(x)} {number((tallest - h) / 2)})">'
+        lines += [moved, _named_apart(drawing.svg, place), "</g>"]
         x += w
-    return Drawing(
-        "\n".join([*lines, "</svg>"]) + "\n",
-        description,
-        nodes=sum(d.nodes for d in drawings),
-        edges=sum(d.edges for d in drawings),
-        gradients=sum(d.gradients for d in drawings),
-        absorbed=sum(d.absorbed for d in drawings),
-        hidden=sum(d.hidden for d in drawings),
-        theme=theme,
-    )
+    return "\n".join([*lines, "</svg>"]) + "\n"
+
+
+def _arrow(left: float, right: float, y: float, words: str, theme: Theme) -> list[str]:
+    line = f'<path d="M{number(left + 6)} {number(y)}H{number(right - 9)}" stroke="{theme.quiet}" stroke-width="2"/>'
+    head = arrow([(left + 6, y), (right - 6, y)], theme.quiet, 4.0)
+    return [line, head, text((left + right) / 2, y - 7, words, SMALL_TEXT, theme.quiet, "middle")]
 
 
 def _title(drawing: Drawing) -> str:
@@ -70,10 +75,10 @@ def _title(drawing: Drawing) -> str:
 
 
 def _named_apart(svg: str, place: int) -> str:
-    """A picture, its names made different from those of the pictures before it."""
-    body = svg.rstrip("\n")
-    mark = f"p{place}-"
-    renamed = body if place == 1 else _NAMES.sub(lambda m: f' {m[1]}="{" ".join(mark + n for n in m[2].split())}"', body)
-    return renamed.replace(' id="title"', ' id="p1-title"').replace(' id="desc"', ' id="p1-desc"').replace(
-        ' aria-labelledby="title desc"', ' aria-labelledby="p1-title p1-desc"'
-    )
+    """A picture, its names unlike those of the pictures before it and of the whole."""
+
+    def renamed(match: re.Match[str]) -> str:
+        names = [f"p{place}-{n}" if place > 1 or n in ("title", "desc") else n for n in match[2].split()]
+        return f' {match[1]}="{" ".join(names)}"'
+
+    return NAMED.sub(renamed, svg.rstrip("\n"))

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from tinygraph.graph import Node
 from tinygraph.symbolic.notation import Notation
 
+from .element_names import names_of_elements
 from .labels import HOLE, Label, Span, label_width, name_label, operation_label, symbol_label
-from .naming import element_names
 from .places import AFTER, RAIL, Place
 from .selection import Selection
 from .style import SIGN_LIMIT
@@ -28,7 +28,7 @@ class Kinds:
         self.places = places
         self.notation = notation
         self.clock = clock  # how a step is written
-        self.elements = element_names(selection.nodes)
+        self.elements = names_of_elements(selection.nodes)
         self.states = set(selection.states) | {
             arg.label
             for node in selection.nodes

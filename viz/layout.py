@@ -8,8 +8,8 @@ own where it might meet another.
 from __future__ import annotations
 
 from .channels import Channels
-from .geometry import Layout, Point, Rectangle, Route, beside, shift, tidy
 from .edge_marks import marks_width, place_marks
+from .geometry import Layout, Point, Rectangle, Route, beside, shift, tidy
 from .labels import label_width
 from .places import BEFORE
 from .reach_chart import chart_size
@@ -47,6 +47,7 @@ class _LayOut:
         self.gaps: list[dict[str, int]] = [{} for _ in range(len(scene.columns) + 1)]
         self.room = [0.0] * len(scene.columns)  # for what is written on edges that come in level
         self.entered: set[int] = set()  # boxes that an edge enters level from the left
+        self.leaving: set[tuple[int, int]] = set()  # columns and rows from which an edge leaves to the right
         self.column_x: list[float] = []
         self.shape_x: list[float] = []  # where the boxes of each column begin
         self.cuts = scene.cuts
@@ -54,6 +55,10 @@ class _LayOut:
         self.boxes: list[Rectangle] = []
 
     def run(self) -> Layout:
+        for edge in self.scene.edges:
+            source = self.scene.boxes[edge.source]
+            if 0 <= source.column < self.scene.boxes[edge.target].column:
+                self.leaving.add((source.column, self.rows[source.key]))
         pairs = list(zip(self.scene.edges, self.roads, strict=True))
         self.entered = {edge.target for edge, road in pairs if self._level(edge, road)}
         for edge, road in pairs:
@@ -135,8 +140,10 @@ class _LayOut:
         """Whether the edge leaves its source at the side."""
         source = self.scene.boxes[edge.source]
         shape = self.shapes[source.column]
-        if not rightward and edge.source in self.entered:
-            return False
+        if not rightward and (
+            edge.source in self.entered or (source.column - 1, self.rows[source.key]) in self.leaving
+        ):
+            return False  # another line is there
         return source.key in (shape.rightmost if rightward else shape.leftmost)
 
     def _lift_name(self, edge: Edge, road: Road) -> str:

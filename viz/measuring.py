@@ -108,5 +108,5 @@ def short(value: Any) -> str:
     if isinstance(value, (bool, np.bool_)):
         return str(value).lower()
     number = float(value)
-    text = f"{number:.0f}" if number == round(number) and abs(number) < 1e4 else f"{number:.3g}"
+    text = f"{number:.0f}" if abs(number) < 1e4 and number == round(number) else f"{number:.3g}"
     return text.replace("-", "−", 1) if number < 0 else text

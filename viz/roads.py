@@ -30,9 +30,17 @@ def find_roads(scene: Scene) -> list[Road]:
     """The road of each edge."""
     into: dict[tuple[int, Key], int] = {}
     for edge in scene.edges:
-        at = (edge.target, scene.boxes[edge.source].key)
-        into[at] = into.get(at, 0) + 1
+        if not _near(scene, edge):
+            at = (edge.target, scene.boxes[edge.source].key)
+            into[at] = into.get(at, 0) + 1
     return [_road(scene, edge, into) for edge in scene.edges]
+
+
+def _near(scene: Scene, edge: Edge) -> bool:
+    """Whether an edge stays in its column or goes to one beside it."""
+    source, target = scene.boxes[edge.source], scene.boxes[edge.target]
+    after = target.column - source.column
+    return after in (0, -1) or (after == 1 and target.key[0] != "after")
 
 
 def _road(scene: Scene, edge: Edge, into: dict[tuple[int, Key], int]) -> Road:
@@ -44,10 +52,8 @@ def _road(scene: Scene, edge: Edge, into: dict[tuple[int, Key], int]) -> Road:
         return Road("loop", source.key, edge.position)
     if after == 0:
         return Road("local", source.key, edge.position)
-    if after == 1 and target.key[0] != "after":
-        return Road("carry", source.key, edge.position)
-    if after == -1:
-        return Road("back", source.key, edge.position)
+    if _near(scene, edge):
+        return Road("carry" if after == 1 else "back", source.key, edge.position)
     if into[edge.target, source.key] > 1:
         return Road("long", source.key, 0, target.id)
     return Road("long", source.key, edge.position, source.id)

@@ -17,10 +17,10 @@ from tinygraph.errors import DrawingError
 from tinygraph.graph import Node
 from tinygraph.symbolic.notation import Notation, labels_of
 
+from .element_names import word
 from .kinds import Kinds
 from .labels import Label, Span, clean, shortened
 from .measuring import NO_MEASURES, Measures, badge, short
-from .naming import word
 from .places import RAIL, Column, Place, find_lanes, find_places, make_columns
 from .reach import CHART_LIMIT, Reach
 from .selection import Selection

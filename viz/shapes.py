@@ -19,6 +19,7 @@ from .spacing import ports
 from .style import BOX_HEIGHT, BOX_MINIMUM, BOX_PADDING, GAP, PORT_GAP, SIDE
 
 NEAR = 3.5  # edges closer than this would look like one
+PLAY = 4.0  # how far an edge that enters a box gives way to one that passes below
 
 
 @dataclass
@@ -42,7 +43,7 @@ class Shape:
 
 def port_gap(entries: dict[Road, float]) -> float:
     """The distance between two edges that enter a box, from what is written on them."""
-    return max([PORT_GAP, *entries.values()])
+    return max([PORT_GAP, *(width + PLAY for width in entries.values() if width)])
 
 
 def box_width(box: Box, entries: dict[Road, float]) -> float:
@@ -144,15 +145,13 @@ def _part(arrangement: Arrangement) -> None:
                 vertices[v].x = _free(vertices[v].x, others, [], vertices[v].x - 5, vertices[v].x + 5)
 
 
-def _free(
-    x: float, below: list[float], beside: list[float], low: float, high: float, gap: float = PORT_GAP
-) -> float:
+def _free(x: float, below: list[float], beside: list[float], low: float, high: float, apart: float = PORT_GAP) -> float:
     """The place nearest to x that is clear of the edges below and of those beside it, if there is one."""
     for shift in (0.0, 4.0, -4.0, 5.0, -5.0, 8.0, -8.0, 12.0, -12.0):
         if (
             low <= x + shift <= high
             and all(abs(x + shift - other) >= NEAR for other in below)
-            and all(abs(x + shift - other) >= gap - 2 for other in beside)
+            and all(abs(x + shift - other) >= apart for other in beside)
         ):
             return x + shift
     return x
@@ -166,6 +165,7 @@ def _set_ports(shape: Shape, rows: dict[Key, int], entries: dict[Key, dict[Road,
     for key in shape.middle:
         roads = entries.get(key, {})
         gap = port_gap(roads)
+        apart = gap - (PLAY if gap > PORT_GAP else PLAY / 2)
         low, high = shape.left(key) + side(gap), shape.right(key) - side(gap)
         full = shape.arrangement is not None
         local = [road for road in roads if full and road.kind == "local" and road.part in shape.middle]
@@ -181,7 +181,7 @@ def _set_ports(shape: Shape, rows: dict[Key, int], entries: dict[Key, dict[Road,
         for road, x in found.items():
             others = [value for source, value in lower if not (road.kind == "local" and source == road.part)]
             beside = [value for other, value in found.items() if other is not road]
-            found[road] = shape.port[key, road] = round(_free(x, others, beside, low, high, gap) * 2) / 2
+            found[road] = shape.port[key, road] = round(_free(x, others, beside, low, high, apart) * 2) / 2
 
 
 def _source_x(shape: Shape, rows: dict[Key, int], key: Key, road: Road) -> float:

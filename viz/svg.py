@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from .dots import junctions_by_net
-from .geometry import Layout, Point, Rectangle, Route
+from .geometry import Layout, Rectangle
 from .labels import clean, plain, shortened
 from .looks import Looks
 from .marks import arrow, at, dash_of, escape, label_text, number, path, shape, text
@@ -42,9 +42,10 @@ from .style import (
     text_width,
 )
 
-NAMES = {
-    "parameter": "parameter", "input": "input", "constant": "constant", "state": "state", "cell": "cell", "value": "named value",
-    "op": "operation", "loss": "loss or result", "delay": "delay of one step or more", "fold": "folded",
+NAMES = {  # of the kinds, in the order of the legend
+    "parameter": "parameter", "input": "input", "constant": "constant", "state": "state", "cell": "cell",
+    "value": "named value", "op": "operation", "loss": "loss or result", "delay": "delay of one step or more",
+    "fold": "folded",
 }  # fmt: skip
 
 
@@ -98,9 +99,8 @@ class _Writer:
                 text(MARGIN, MARGIN + TITLE_TEXT, caption.shown_title, TITLE_TEXT, theme.text, "start", bold=True)
             )
         lines.append(f'<g class="drawing" transform="translate({left} {number(top)})">')
-        for body in (
-            self._panels(), self._edges(), self._gradients(), self._dots(), self._marks(), self._nodes(), self._truncation(),
-        ):  # fmt: skip
+        over = (self._gradients(), self._dots(), self._marks(), self._nodes(), self._truncation())
+        for body in (self._panels(), self._edges(), *over):
             lines.extend(body)
         lines.append("</g>")
         lines += [f'<g class="legend" transform="translate({number(MARGIN)} {number(foot)})">', *legend, "</g>"]
@@ -224,9 +224,8 @@ class _Writer:
                 yield self._sample([shape(kind, Rectangle(0.0, 0.0, 18.0, 11.0), paint)], 18.0, NAMES[kind])
         if any(weight.used for weight in self.scene.weights):
             colour = self.theme.quiet
-            frame = (
-                f'<rect x="0" y="0" width="11" height="11" rx="3" fill="none" stroke="{colour}" stroke-width="1.2"/>'
-            )
+            place = at(Rectangle(0.0, 0.0, 11.0, 11.0))
+            frame = f'<rect {place} rx="3" fill="none" stroke="{colour}" stroke-width="1.2"/>'
             yield self._sample([frame], 11.0, "weight on an edge")
         if any(map(self.looks.forced, self.scene.edges)):
             look = f'stroke="{self.theme.paints["input"].line}" stroke-width="1.3"{dash_of(FORCED_DASH)}'

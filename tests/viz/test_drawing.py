@@ -180,7 +180,7 @@ def test_a_chain_of_100_000_nodes() -> None:
 
 
 def test_a_class_of_an_odd_operation() -> None:
-    from tinygraph.viz.naming import word
+    from tinygraph.viz.element_names import word
 
     assert word('x" onload="y') == "x-onload-y"
 

@@ -15,10 +15,13 @@ from tinygraph.models import CELLS
 from tinygraph.viz.closing import close, closed_lanes
 from tinygraph.viz.labels import label_width
 from tinygraph.viz.layout import lay_out
+from tinygraph.viz.legend_sheet import BOXES
 from tinygraph.viz.measuring import Measures
 from tinygraph.viz.rolling_up import roll_up
 from tinygraph.viz.scene import build_scene
 from tinygraph.viz.selection import select
+from tinygraph.viz.style import LIGHT, text_width
+from tinygraph.viz.svg import NAMES as NAMES_OF_KINDS
 
 from .pictures import CASES, SVG, groups, parse, texts, unrolled, with_loss
 from .test_geometry import merged, overlaps, pierced
@@ -111,7 +114,7 @@ def test_random_nets_are_tidy(seeds: range) -> None:
 
 
 def test_the_check_of_marks_can_fail() -> None:
-    scene, layout = built(CASES["elman-3"](), "cell")
+    _, layout = built(CASES["elman-3"](), "cell")
     index, place, r = layout.marks[-1]
     other = next(route for route in layout.routes if route.edge != index and route.points[0][1] == route.points[1][1])
     (x, y), (right, _) = other.points[:2]
@@ -128,11 +131,13 @@ def test_the_figure_of_lectures() -> None:
     net, loss = with_loss(3)
     drawing = viz.draw(loss, detail="cell")
     shown = texts(drawing)
-    assert [f"{name}{t}" for t in (1, 2, 3) for name in "hL"] == [one for one in shown if one[0] in "hL" and one[1] in "123"]
+    assert [f"{name}{t}" for t in (1, 2, 3) for name in "hL"] == [
+        one for one in shown if one[0] in "hL" and one[1] in "123"
+    ]
     assert {"h0 = 0", "x1", "y2", "loss"} <= set(shown)
     assert sorted(weights(drawing)) == ["U"] * 3 + ["V"] * 3 + ["W"] * 3
     ways = {(g.get("data-from"), g.get("data-to")) for g in groups(drawing, "edge")}
-    assert {(f"n{net.h[t].id}", f"n{net.h[t + 1].id}") for t in (0, 1, 2)} < ways
+    assert {(drawing.names[net.h[t]], drawing.names[net.h[t + 1]]) for t in (0, 1, 2)} < ways
     assert "inside the boxes: b" in drawing.svg
 
 
@@ -154,7 +159,7 @@ def test_weights_of_one_kind_have_one_name() -> None:
     scene, _ = built(unrolled(CELLS["gru"], 2), "cell")
     assert [len(weight.members) for weight in scene.weights] == [3, 3, 3]  # U (r * h) is counted among those on h
     scene, _ = built(unrolled(CELLS["captioner"], 2), "cell")
-    assert ["W", "Wv"] == sorted("".join(s.text for s in w.label) for w in scene.weights if w.label[0].text == "W")
+    assert sorted("".join(s.text for s in w.label) for w in scene.weights if w.label[0].text == "W") == ["W", "Wv"]
 
 
 def test_an_lstm_of_eight_steps_and_three_layers_fits_a_slide() -> None:
@@ -166,8 +171,9 @@ def test_an_lstm_of_eight_steps_and_three_layers_fits_a_slide() -> None:
 
 def test_scopes_are_opened_and_closed_singly() -> None:
     net = models.stack(CELLS["gru"], layers=2, steps=2, I=3, H=4)
-    cells = {g.get("id") for g in groups(viz.draw(net, detail="cell"), "cell")}
-    lower, upper = ({f"n{layer.h[t].id}" for t in (1, 2)} for layer in net.layers)
+    whole = viz.draw(net, detail="cell")
+    cells = {g.get("id") for g in groups(whole, "cell")}
+    lower, upper = ({whole.names[layer.h[t]] for t in (1, 2)} for layer in net.layers)
     assert cells == lower | upper
     opened = viz.draw(net, detail="cell", open={"layer1"})
     assert {g.get("id") for g in groups(opened, "cell")} == upper
@@ -194,9 +200,10 @@ def test_teacher_forcing_has_no_path_between_steps() -> None:
     g = tg.Graph()
     forced = tg.unroll(cell, steps=3, I=3, H=4, graph=g, forced={"o": g.sequence("y", 3, (4,))})
     for detail in ("cell", "gates"):
-        assert reaches(viz.draw(free, detail=detail), f"n{free.o[1].id}", f"n{free.o[3].id}")
+        drawing = viz.draw(free, detail=detail)
+        assert reaches(drawing, drawing.names[free.o[1]], drawing.names[free.o[3]])
         drawing = viz.draw(forced, detail=detail)
-        assert not reaches(drawing, f"n{forced.o[1].id}", f"n{forced.o[2].id}")
+        assert not reaches(drawing, drawing.names[forced.o[1]], drawing.names[forced.o[2]])
         assert len(groups(drawing, "forced")) == 2
         assert "given in place of a state" in drawing.svg
 
@@ -286,3 +293,18 @@ def test_thousands_of_parameters_share_a_line() -> None:
     assert len(groups(drawing, "parameter")) == 40
     assert "and 2,960 more" in texts(drawing)
     assert len(drawing.svg) < 300_000
+
+
+# The legend
+def test_the_legend_has_every_kind() -> None:
+    assert set(BOXES) == set(NAMES_OF_KINDS) == {"parameter", *LIGHT.paints}
+    light, dark = viz.legend(), viz.legend(theme="dark")
+    shown = {t.text for t in parse(light).iter(f"{SVG}text")}
+    assert {name for _, name, _ in BOXES.values()} <= shown
+    assert len(list(parse(light).iter())) == len(list(parse(dark).iter()))
+    _, _, width, _ = map(float, parse(light).get("viewBox", "").split())
+    for element in parse(light).iter(f"{SVG}text"):
+        if element.get("text-anchor") == "start":
+            assert float(element.get("x", "")) + text_width(element.text or "", 12.5) <= width
+    with pytest.raises(DrawingError, match="theme"):
+        viz.legend(theme="grey")

@@ -10,7 +10,7 @@ from tinygraph.graph.text import write_name
 RESERVED = ("title", "desc")  # ids of the whole picture
 
 
-def element_names(nodes: list[Node]) -> dict[int, str]:
+def names_of_elements(nodes: list[Node]) -> dict[int, str]:
     """What each node is called as an element of the picture, by its id: `h_3`, `layer1-h_3`; `n17` without a label.
 
     Of two nodes with one name, the later has its id behind it: `h_3--n29`. Two hyphens stand in no label's name, so

@@ -1,0 +1,171 @@
+"""The visual language on one sheet: every kind of box, line and mark, with what it means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .drawing import Drawing
+from .geometry import Rectangle
+from .labels import Label, Span, label_width, name_label
+from .looks import CARRIED_WIDTH, EDGE_WIDTH, FOLDED_DASH, GRADIENT_WIDTH
+from .marks import arrow, at, dash_of, escape, label_text, number, shape, text
+from .reach_chart import cut_look
+from .scale import Scale
+from .style import (
+    BOX_HEIGHT,
+    DOT,
+    FONT,
+    FORCED_DASH,
+    GRADIENT_DASH,
+    HEADER_TEXT,
+    MARGIN,
+    MARK_HEIGHT,
+    TAG_SCALE,
+    TEXT,
+    ZERO_DASH,
+    Paint,
+    Theme,
+    letters_on,
+    rail_colour,
+    text_width,
+    theme_named,
+)
+
+SAMPLE = 92.0  # the width of the column of samples
+NAME = 150.0  # of the column of names
+ROW = 30.0
+
+BOXES: dict[str, tuple[Label, str, str]] = {
+    "parameter": (name_label("W"), "parameter", "one node for all steps; a line from its tag leads to every use"),
+    "input": (name_label("x", 3), "input", "given at a step, or once for all steps"),
+    "constant": ((*name_label("h", 0), Span(" = 0")), "constant", "such as the state before the first step"),
+    "state": (name_label("h", 3), "state", "carried from step to step"),
+    "value": ((*name_label("i", 3), Span(" = σ")), "named value", "a gate, an output: what the equations name"),
+    "op": ((Span("W ·"),), "operation", "its sign; scalars and parameters are written in, a dot comes by an edge"),
+    "loss": (name_label("L", 3), "loss or result", "a scalar that leads to scalars only"),
+    "cell": (
+        (*name_label("h", 3), Span(", "), *name_label("c", 3)),
+        "cell",
+        "all that a step computes its states from",
+    ),
+    "delay": ((Span("delay 1"),), "delay", "in a rolled picture: the value of one step before"),
+    "fold": ((Span("⋯"),), "folded", "steps, nodes or parameters that are not drawn one by one"),
+}
+
+
+def legend(*, theme: str = "light") -> Drawing:
+    """A sheet with every kind of box, line and mark, and what it means. Raises `DrawingError` for an unknown theme."""
+    paint = theme_named(theme)
+    parts = [
+        ("Boxes", list(_boxes(paint))),
+        ("Lines", list(_lines(paint))),
+        ("On lines and in boxes", list(_marks(paint))),
+    ]
+    body: list[str] = []
+    y, widest = MARGIN, 0.0
+    for title, rows in parts:
+        body.append(text(MARGIN, y + HEADER_TEXT, title, HEADER_TEXT, paint.text, "start", bold=True))
+        y += ROW
+        for sample, name, meaning in rows:
+            body.append(f'<g transform="translate({number(MARGIN)} {number(y)})">{"".join(sample)}</g>')
+            line = y + BOX_HEIGHT / 2 + TEXT / 3
+            body.append(text(MARGIN + SAMPLE, line, name, TEXT, paint.text, "start", bold=True))
+            body.append(text(MARGIN + SAMPLE + NAME, line, meaning, TEXT, paint.quiet, "start"))
+            widest = max(widest, text_width(meaning, TEXT))
+            y += ROW
+    width, height = number(2 * MARGIN + SAMPLE + NAME + widest), number(y + MARGIN)
+    words = f"the {sum(len(rows) for _, rows in parts)} kinds of boxes, lines and marks, with what they mean"
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+        f'role="img" aria-labelledby="title desc" class="tinygraph {paint.name}" font-family="{escape(FONT)}" '
+        f'font-size="{number(TEXT)}">',
+        '<title id="title">Legend</title>',
+        f'<desc id="desc">{escape(words)}</desc>',
+        f'<rect class="background" width="{width}" height="{height}" fill="{paint.background}"/>',
+        *body,
+        "</svg>",
+    ]
+    return Drawing("\n".join(lines) + "\n", words, 0, 0, 0, 0, 0, theme=paint)
+
+
+Row = tuple[list[str], str, str]
+
+
+def _boxes(theme: Theme) -> Iterator[Row]:
+    for kind, (label, name, meaning) in BOXES.items():
+        colour = rail_colour(theme, 0)[0]
+        tag = Paint(colour, colour, theme.background, bold=True)
+        paint = tag if kind == "parameter" else theme.paints[kind]
+        r = Rectangle(0.0, 0.0, max(label_width(label, paint.bold) + 22, 34.0), BOX_HEIGHT)
+        yield [shape(kind, r, paint), label_text(label, r.middle, paint, 1.0)], name, meaning
+
+
+def _lines(theme: Theme) -> Iterator[Row]:
+    yield _line(theme.edge, EDGE_WIDTH), "value", "from an operand to the operation that uses it"
+    yield _line(theme.carried, CARRIED_WIDTH), "state over time", "a state that the next step reads"
+    (first, solid), (second, dashed) = rail_colour(theme, 0), rail_colour(theme, len(theme.rail) + 1)
+    uses = [*_line(first, EDGE_WIDTH, solid, y=5.0), *_line(second, EDGE_WIDTH, dashed, y=16.0)]
+    yield uses, "use of a parameter", "in the colour of its tag; after eight colours dashed"
+    yield (
+        _line(theme.paints["input"].line, EDGE_WIDTH, FORCED_DASH),
+        "given",
+        "a target in place of a state: teacher forcing",
+    )
+    yield (
+        _line(theme.carried, CARRIED_WIDTH, FOLDED_DASH),
+        "over folded steps",
+        "stands for the lines of what is folded",
+    )
+    dot = f'<circle cx="36" cy="10.5" r="{number(DOT)}" fill="{theme.edge}"/>'
+    branch = f'<path d="M36 10.5V21" fill="none" stroke="{theme.edge}" stroke-width="{EDGE_WIDTH}"/>'
+    yield [*_line(theme.edge, EDGE_WIDTH), branch, dot], "branch", "a dot is a branch; without one, lines only cross"
+    back = _line(theme.gradient, GRADIENT_WIDTH, GRADIENT_DASH, back=True)
+    yield back, "gradient", "against the forward edge, where a cotangent goes"
+    scale = Scale(-4.0, 0.0)
+    thick = [
+        piece
+        for norm, y in ((1.0, 2.0), (1e-2, 10.5), (1e-4, 18.0))
+        for piece in _line(scale.colour(norm, theme), scale.width(norm), y=y, back=True)
+    ]
+    yield thick, "measured gradient", "log10 of its norm as width and colour; the scale stands below each picture"
+    yield _line(theme.flow[0], EDGE_WIDTH, ZERO_DASH, back=True), "zero gradient", "of norm exactly 0"
+    yield [f'<path d="M0 10.5H72" {cut_look(theme)}/>'], "gradient cut", "truncation: no gradient passes here"
+
+
+def _marks(theme: Theme) -> Iterator[Row]:
+    colour = rail_colour(theme, 0)[0]
+    weight = Paint(theme.background, colour, colour, 1.2, bold=True)
+    yield _marked(theme, colour, name_label("W"), weight), "weight", "what multiplies the value on its way"
+    scale = Scale(-4.0, 0.0)
+    fill = scale.colour(1e-1, theme)
+    measured = Paint(fill, colour, letters_on(theme, fill), 2.0, bold=True)
+    yield (
+        _marked(theme, colour, name_label("W"), measured),
+        "weight, measured",
+        "filled by the gradient through this use",
+    )
+    slope = Paint(theme.background, theme.quiet, theme.quiet)
+    label = (Span("1 − h"), Span("2", 1))
+    yield _marked(theme, theme.edge, label, slope), "local derivative", "of the operation by this operand"
+    r, badge = Rectangle(0.0, 0.0, 84.0, BOX_HEIGHT), (*name_label("h", 3), Span("  0.46 | ∂ 3", 2))
+    paint = theme.paints["state"]
+    yield (
+        [shape("state", r, paint), label_text(badge, r.middle, paint, 1.0)],
+        "badge",
+        "value or ‖norm‖, ∂ gradient, (shape)",
+    )
+
+
+def _line(colour: str, width: float, dash: str = "", *, y: float = BOX_HEIGHT / 2, back: bool = False) -> list[str]:
+    ends = [(72.0, y), (0.0, y)] if back else [(0.0, y), (72.0, y)]
+    stop = 3 if back else 69
+    way = f"M{number(ends[0][0])} {number(y)}H{stop}"
+    line = f'<path d="{way}" fill="none" stroke="{colour}" stroke-width="{number(width)}"{dash_of(dash)}/>'
+    return [line, arrow(ends, colour, width)]
+
+
+def _marked(theme: Theme, colour: str, label: Label, paint: Paint) -> list[str]:
+    width = label_width(label, paint.bold) * TAG_SCALE + 9
+    r = Rectangle(36.0 - width / 2, (BOX_HEIGHT - MARK_HEIGHT) / 2, width, MARK_HEIGHT)
+    frame = f'<rect {at(r)} rx="3" fill="{paint.fill}" stroke="{paint.line}" stroke-width="{number(paint.width)}"/>'
+    return [*_line(colour, EDGE_WIDTH), frame, label_text(label, r.middle, paint, TAG_SCALE)]
