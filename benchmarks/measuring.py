@@ -1,0 +1,113 @@
+"""Measuring: rounds in which all take turns, so that whatever else the machine does hits all alike."""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from .floor import floor
+from .peers import PEERS, Runner, plan
+from .works import WORKS, problem
+
+PLAN, FLOOR = "plan", "floor"
+TURN = 0.02  # seconds: a short step is repeated in its turn, so that it finds its own data in the cache
+FEWEST = 3  # turns
+AGREED = 1e-5
+
+
+@dataclass
+class Timing:
+    """Seconds of one step by turn (the median of the turn), and the loss relative to the plan's."""
+
+    seconds: list[float] = field(default_factory=list)
+    difference: float = 0.0
+
+    @property
+    def median(self) -> float:
+        return median(self.seconds)
+
+    @property
+    def min(self) -> float:
+        return min(self.seconds)
+
+    @property
+    def counts(self) -> bool:
+        """Whether it did the same work."""
+        return self.difference <= AGREED
+
+
+Timings = dict[str, Timing]  # of one work, by name: the plan, the floor and the peers
+
+
+def interleaved(steps: Mapping[str, Callable[[], Any]], budget: float) -> Timings:
+    """Rounds of turns for `budget` seconds; one that has had its share drops out, but each has three turns."""
+    share = budget / len(steps)
+    repeats = {name: max(1, int(TURN / _warm(step))) for name, step in steps.items()}
+    found = {name: Timing() for name in steps}
+    spent = dict.fromkeys(steps, 0.0)
+    while waiting := [name for name in steps if spent[name] < share or len(found[name].seconds) < FEWEST]:
+        for name in waiting:
+            turn = [_seconds(steps[name]) for _ in range(repeats[name])]
+            spent[name] += sum(turn)
+            found[name].seconds.append(median(turn))
+    return found
+
+
+def _warm(step: Callable[[], Any]) -> float:
+    """The time of a second step: the first may compile."""
+    step()
+    return _seconds(step)
+
+
+def _seconds(step: Callable[[], Any]) -> float:
+    start = perf_counter()
+    step()
+    return perf_counter() - start
+
+
+def compare(work: str, peers: Iterable[str], budget: float) -> Timings:
+    """One work: the plan, the floor and peers, in one sitting."""
+    given = problem(WORKS[work])
+    runners: dict[str, Runner] = {PLAN: plan(given)} | {name: PEERS[name][0](given) for name in peers}
+    losses = {name: runner.step() for name, runner in runners.items()}
+    found = interleaved({name: one.step for name, one in runners.items()} | {FLOOR: floor(given)}, budget)
+    for name, loss in losses.items():
+        difference = abs(loss - losses[PLAN]) / max(1.0, abs(losses[PLAN]))
+        found[name].difference = difference if np.isfinite(difference) else float("inf")
+    return found
+
+
+def ratios(timings: Timings, statistic: str = "median") -> dict[str, float]:
+    """The plan's time over the fastest peer's (of those that do the same work), and over the floor's."""
+    times = {name: getattr(one, statistic) for name, one in timings.items() if one.counts}
+    peers = [time for name, time in times.items() if name not in (PLAN, FLOOR)]
+    found = {"to fastest": times[PLAN] / min(peers)} if peers else {}
+    return found | ({"to floor": times[PLAN] / times[FLOOR]} if FLOOR in times else {})
+
+
+# Memory
+def growth(do: Callable[[], Any]) -> int:
+    """By how many bytes the peak of this process's memory grows."""
+    before = _peak()
+    do()
+    return _peak() - before
+
+
+def _peak() -> int:
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def apart(task: str, *args: str) -> Any:
+    """What a task of `tasks.TASKS` returns in a fresh process."""
+    command = [sys.executable, "-m", "benchmarks.tasks", task, *args]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
