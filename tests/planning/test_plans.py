@@ -68,6 +68,29 @@ def test_a_longer_net_has_as_many_kernels() -> None:
     assert len(set(counts)) == 1
 
 
+def test_a_cross_entropy_and_its_gradient_take_one_exponential() -> None:
+    plan = tg.plan(trained(models.elman))
+    plan(feeds_of(plan.outputs))
+    functions = [k.function for k in plan.explain().kernels]
+    assert functions.count("log") == functions.count("maximum.reduce") == 1
+    assert functions.count("exp") == 2  # of log sum exp, and of the logarithm of the softmax
+    assert not {"cross_entropy", "softmax", "one_hot"} & set(functions)
+
+
+@pytest.mark.parametrize("batched", [(True, True), (True, False), (False, True), (False, False)])
+@pytest.mark.parametrize("scale", [1, 1000])
+def test_cross_entropy(batched: tuple[bool, bool], scale: int) -> None:
+    """Of vectors and of several at once, with a batch or without; large scores keep their digits."""
+    g = tg.Graph()
+    roots: list[Any] = []
+    for k, shape in enumerate([(), (2,), (3, 2)]):
+        x = g.input(f"x{k}", (*shape, 4), batched=batched[0])
+        y = g.input(f"y{k}", shape, kind="integer", batched=batched[1])
+        loss = tg.sum(tg.cross_entropy(scale * x, y)) + tg.sum(tg.log_softmax(x, 0) * tg.softmax(x))
+        roots += [loss, tg.grad(loss, x)]
+    assert not differs(roots, feeds_of(roots))
+
+
 def forced(teacher: bool) -> list[Any]:
     """An output-recurrent net h = tanh(W x + R y) (Jordan 1986), y the target or the net's own output."""
     g = tg.Graph()

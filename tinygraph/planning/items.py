@@ -17,6 +17,7 @@ SPREAD = "one for each example"
 FIRST = "first example"
 OUTERS = "sum of outer products"  # operands d_1, x_1, d_2, x_2, ...: the sum of d_i x_i^T over i and the batch
 TOTALS = "sum over the batch"  # operands d_1, d_2, ...: their sum, and over the batch
+CHOSEN = "entry of a vector"  # operands: vectors along the last axis, integers
 HALF_SIGMOID = "sigmoid of twice"  # 1 / (1 + exp(-2 a))
 
 

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from ..execute.arrays import NumpyArrays
+from .choosing import LAST, chosen, log_softmax, one_hot
 from .emission import Array, Emitter, Rows
-from .items import APPLY, FIRST, HALF_SIGMOID, OUTERS, PRODUCT, SCALED, SPREAD, SUM, TOTALS, Item
+from .items import APPLY, CHOSEN, FIRST, HALF_SIGMOID, OUTERS, PRODUCT, SCALED, SPREAD, SUM, TOTALS, Item
 from .strides import Strided, collapsed
 
 
@@ -288,6 +289,14 @@ class _Row:
         np.copyto(out, np.asarray(self.item.node.op.run(self.xp, self.item.node, *operands)).reshape(out.shape))
 
 
+def _log_softmax(e: Emitter, rows: Rows, item: Item) -> None:
+    (log_softmax if item.attrs == LAST else _table)(e, rows, item)
+
+
+def _one_hot(e: Emitter, rows: Rows, item: Item) -> None:
+    (one_hot if dict(item.attrs)["axis"] == -1 else _table)(e, rows, item)
+
+
 UFUNCS: dict[str, Callable[..., Any]] = {
     "div": np.divide, "exp": np.exp, "log": np.log, "sqrt": np.sqrt, "sin": np.sin, "cos": np.cos,
 }  # fmt: skip
@@ -303,6 +312,9 @@ KERNELS: dict[str, Callable[[Emitter, Rows, Item], None]] = {
     SPREAD: _copy,
     FIRST: _copy,
     SCALED: _scaled,
+    CHOSEN: chosen,
+    "log_softmax": _log_softmax,
+    "one_hot": _one_hot,
     "mean_batch": _mean_batch,
     "batch_size": _batch_size,
 }

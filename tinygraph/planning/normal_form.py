@@ -5,6 +5,7 @@ before -> after:
     a * b * c * ...           one product of factors
     sum_batch(outer(d, x))    one sum of outer products over terms and batch; likewise sums over the batch
     sigmoid(W x + b)          sigmoid of twice ((W/2) x + b/2), which is (1 + tanh(...)) / 2
+    cross_entropy(s, y)       -log_softmax(s)[y], and softmax(s) beside it exp(log_softmax(s))
     an initial state          one for each example, so that the first step is like the others
 
 Only values with one use are drawn into another; equal applications are one.
@@ -18,7 +19,9 @@ from fractions import Fraction
 
 from ..graph.node import Node
 from ..graph.tape import cone
-from .items import APPLY, FIRST, HALF_SIGMOID, OUTERS, PRODUCT, SCALED, SPREAD, SUM, TOTALS, Item
+from ..shapes import Shape
+from .choosing import LAST
+from .items import APPLY, CHOSEN, FIRST, HALF_SIGMOID, OUTERS, PRODUCT, SCALED, SPREAD, SUM, TOTALS, Item
 
 HALF = Fraction(1, 2)
 
@@ -91,14 +94,23 @@ class NormalForm:
         self.place = {node: new[number] for node, number in self.place.items()}
 
     # Making items
-    def _add(self, op: str, attrs: Hashable, args: tuple[int, ...], node: Node, batched: bool | None = None) -> int:
-        """The item of an application; one that is there already is used again."""
-        key = (op, attrs, args, node.id if not args else node.shape)
+    def _add(
+        self,
+        op: str,
+        attrs: Hashable,
+        args: tuple[int, ...],
+        node: Node,
+        batched: bool | None = None,
+        shape: Shape | None = None,
+    ) -> int:
+        """The item of an application, of the shape of `node` if no other is given; one that is there is used again."""
+        shape = node.shape if shape is None else shape
+        key = (op, attrs, args, node.id if not args else shape)
         known = self._known.get(key)
         if known is None:
             wide = any(self.items[i].batched for i in args) if batched is None else batched
             known = self._known[key] = len(self.items)
-            self.items.append(Item(op, attrs, args, node.shape, wide, node.kind, node))
+            self.items.append(Item(op, attrs, args, shape, wide, node.kind, node))
         return known
 
     def _applied(self, node: Node) -> int:
@@ -134,6 +146,9 @@ class NormalForm:
                 ordered = sorted(terms, key=lambda term: -term[0])  # + first
                 if len(ordered) == 1 and ordered[0][0] == 1 and self.items[ordered[0][1]].shape == node.shape:
                     return ordered[0][1]
+                if len(ordered) > 1 and ordered[0][0] == -1:  # - a - b = -(a + b), whose terms can stand side by side
+                    whole = self._add(SUM, (1,) * len(ordered), tuple([i for _, i in ordered]), node)
+                    return self._add(SUM, (-1,), (whole,), node)
                 return self._add(SUM, tuple([s for s, _ in ordered]), tuple([i for _, i in ordered]), node)
             case _Factors(factors):
                 return self._add(PRODUCT, (), tuple(factors), node)
@@ -229,6 +244,17 @@ class NormalForm:
             return self._add(APPLY, (transposed, scale * HALF), item.args, item.node)
         return None if item.batched else self._add(SCALED, HALF, (number,), item.node)
 
+    def _cross_entropy(self, node: Node) -> _Form:
+        scores, target = node.args
+        logarithm = self._add("log_softmax", LAST, (self._item(scores),), node, shape=scores.shape)
+        return _Terms([(-1, self._add(CHOSEN, (), (logarithm, self._item(target)), node))])
+
+    def _softmax(self, node: Node) -> _Form | None:
+        """Only where its logarithm is there."""
+        logarithm = self._known.get(("log_softmax", LAST, (self._item(node.args[0]),), node.shape))
+        last = tuple(node.attrs.items()) == LAST
+        return self._add("exp", (), (logarithm,), node) if last and logarithm is not None else None
+
     def _alias(self, node: Node) -> _Form | None:
         """The value itself, which takes over the label."""
         (x,) = node.args
@@ -252,6 +278,8 @@ _RULES = {
     "outer": NormalForm._outer,
     "sum_batch": NormalForm._sum_batch,
     "sigmoid": NormalForm._sigmoid,
+    "cross_entropy": NormalForm._cross_entropy,
+    "softmax": NormalForm._softmax,
     "spread": NormalForm._spread,
 }
 

@@ -65,9 +65,7 @@ def dense(shape: Sequence[int]) -> tuple[int, ...]:
 def collapsed(views: Sequence[Strided]) -> list[Strided]:
     """The same elements over as few axes as all views allow: NumPy then runs its shortest loops."""
     rank = len(views[0].shape)
-    shape = tuple(
-        max((view.shape[a] for view in views), key=lambda n: (n == 0, n)) for a in range(rank)
-    )  # 0 wins over 1
+    shape = np.broadcast_shapes(*[view.shape for view in views])
     strides = [
         [s if n == full else 0 for n, s, full in zip(view.shape, view.strides, shape, strict=True)] for view in views
     ]
