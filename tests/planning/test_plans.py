@@ -68,6 +68,37 @@ def test_a_longer_net_has_as_many_kernels() -> None:
     assert len(set(counts)) == 1
 
 
+@pytest.mark.parametrize(
+    ("write", "calls"),
+    [
+        (lambda a, b, c, d: a * c + b * c, ["add", "multiply"]),
+        (lambda a, b, c, d: a * c - c * b, ["subtract", "multiply"]),
+        (lambda a, b, c, d: -(a * c) - b * c + d, ["add", "multiply", "subtract"]),
+        (lambda a, b, c, d: a * c * d + d * b * c, ["add", "multiply", "multiply"]),
+        (lambda a, b, c, d: a * c + c, ["multiply", "add"]),  # as it is
+        (lambda a, b, c, d: a * c + b * d, ["multiply", "add"]),  # both products in one call
+    ],
+)
+def test_common_factors(write: Callable[..., Any], calls: list[str]) -> None:
+    g = tg.Graph()
+    roots = [write(*(g.input(name, (3,)) for name in "abcd"))]
+    plan = tg.plan(roots)
+    feeds = feeds_of(roots)
+    plan(feeds)
+    assert [k.function for k in plan.explain().kernels for _ in range(k.calls)] == calls
+    assert not differs(roots, feeds)
+
+
+def test_a_product_with_another_use_stays() -> None:
+    g = tg.Graph()
+    a, b, c = (g.input(name, (3,)) for name in "abc")
+    used = a * c
+    roots = [used + b * c, used]
+    plan = tg.plan(roots)
+    plan(feeds_of(roots))
+    assert sum(k.nodes for k in plan.explain().kernels if k.function == "multiply") == 2
+
+
 def test_a_cross_entropy_and_its_gradient_take_one_exponential() -> None:
     plan = tg.plan(trained(models.elman))
     plan(feeds_of(plan.outputs))
