@@ -59,6 +59,18 @@ def test_the_inputs_are_multiplied_at_once() -> None:
     assert max(k.nodes for k in products) == 4 * STEPS
 
 
+@pytest.mark.parametrize("initial", ["zeros", "learned", "fed"])
+@pytest.mark.parametrize("name", ["elman", "lstm", "gru"])
+def test_the_initial_state_stands_before_the_states(name: str, initial: str) -> None:
+    """So that the gradient of the recurrent weights is one product over h_0, h_1, ..."""
+    plan = tg.plan(trained(models.CELLS[name], initial=initial))
+    plan(feeds_of(plan.outputs))
+    found = [k.calls for k in plan.explain().kernels if k.shape[-2:] == (4, 4) and k.function == "matmul"]
+    assert found
+    assert set(found) == {1}
+    assert not any(k.function == "add" and k.shape[-2:] == (4, 4) for k in plan.explain().kernels)
+
+
 def test_a_longer_net_has_as_many_kernels() -> None:
     counts = []
     for steps in (10, 20, 40):
