@@ -38,10 +38,12 @@ class Plan:
         self.batches = schedule(self.classes)
         self.programs: dict[int | None, Program] = {}
         self._needed = [node for node in self.nodes if node.op.name in ("input", "parameter")]
+        self._names = frozenset(node.attrs["name"] for node in self._needed)
 
     def __call__(self, feeds: Mapping[Any, Any]) -> Any:
         """The values. Raises `FeedError`, `UnknownNameError`, `ValueRangeError`, as `tg.evaluate` does."""
-        fed, batch = match(self.graph, feeds, self._needed)
+        complete = isinstance(feeds, Mapping) and self._names <= feeds.keys()  # without a look at each step
+        fed, batch = match(self.graph, feeds, () if complete else self._needed)
         values = self.program(batch)(fed)
         return map_nest(lambda root: values[root.id], self.outputs)
 
