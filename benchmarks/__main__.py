@@ -25,6 +25,7 @@ def main() -> None:
     parser.add_argument("--peers", default="all", help="names with commas between, or `none`")
     parser.add_argument("--budget", type=float, default=10.0, help="seconds for each work, shared by all who run")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="cpu: for a machine that others use")
     parser.add_argument("--only-works", action="store_true", help="leave out planning time, memory and training")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there too")
     options = parser.parse_args()
@@ -44,13 +45,13 @@ def main() -> None:
         return names
 
     works, peers = chosen(options.works, list(WORKS)), chosen(options.peers, installed())
-    report = Report(options.threads)
+    report = Report(options.threads, options.clock)
     for name in PEERS:
         if name not in peers:
             print(f"without {name}", file=sys.stderr)
     for work in works:
         print(f"{work} ...", file=sys.stderr, flush=True)
-        report.works[work] = compare(work, peers, options.budget)
+        report.works[work] = compare(work, peers, options.budget, options.clock)
     if not options.only_works:
         print("planning, memory, training ...", file=sys.stderr, flush=True)
         measure_others(report, MEMORY, "torch_nn" if "torch_nn" in peers else None, options.budget)

@@ -1,9 +1,9 @@
 """The floor: the matrix products that no plan can avoid, alone, in the shapes that the dependencies allow.
 
-Of each layer, with n = T B rows: the inputs at once (n, I) (I, G H); the recurrence T-1 times (B, H) (H, G H), since
-the first state is zero, and back T-1 times (B, G H) (G H, H); the gradients of W and U at the end, (I, n) (n, G H) and
-(H, n-B) (n-B, G H); above other layers (n, G H) (G H, I) down. The readout: (n, H) (H, V), (n, V) (V, H), (H, n) (n, V).
-No elementwise work at all.
+With n = T B rows, of each layer: the inputs at once, (n, I) (I, G H); the recurrence T-1 times, since the first state
+is zero, (B, H) (H, G H), and back (B, G H) (G H, H); the gradients of W and U at the end, (I, n) (n, G H) and
+(H, n-B) (n-B, G H); above other layers (n, G H) (G H, I) down. Of the readout: (n, H) (H, V), (n, V) (V, H) and
+(H, n) (n, V). No elementwise work at all.
 
 A product may be done by gates or as a whole, by rows or by columns; whichever is fastest here is taken.
 """

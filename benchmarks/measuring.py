@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from statistics import median
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,8 @@ from .works import WORKS, problem
 PLAN, FLOOR = "plan", "floor"
 TURN = 0.02  # seconds: a short step is repeated in its turn, so that it finds its own data in the cache
 FEWEST = 3  # turns
+CLOCKS = {"wall": perf_counter, "cpu": process_time}  # cpu: the seconds of this process, with whatever waits left out
+Step = Callable[[], Any]
 AGREED = 1e-5
 
 
@@ -48,38 +50,39 @@ class Timing:
 Timings = dict[str, Timing]  # of one work, by name: the plan, the floor and the peers
 
 
-def interleaved(steps: Mapping[str, Callable[[], Any]], budget: float) -> Timings:
+def interleaved(steps: Mapping[str, Step], budget: float, clock: str = "wall") -> Timings:
     """Rounds of turns for `budget` seconds; one that has had its share drops out, but each has three turns."""
     share = budget / len(steps)
-    repeats = {name: max(1, int(TURN / _warm(step))) for name, step in steps.items()}
+    now = CLOCKS[clock]
+    repeats = {name: max(1, int(TURN / max(_warm(step), 1e-6))) for name, step in steps.items()}
     found = {name: Timing() for name in steps}
     spent = dict.fromkeys(steps, 0.0)
     while waiting := [name for name in steps if spent[name] < share or len(found[name].seconds) < FEWEST]:
         for name in waiting:
-            turn = [_seconds(steps[name]) for _ in range(repeats[name])]
+            turn = [_seconds(steps[name], now) for _ in range(repeats[name])]
             spent[name] += sum(turn)
             found[name].seconds.append(median(turn))
     return found
 
 
-def _warm(step: Callable[[], Any]) -> float:
+def _warm(step: Step) -> float:
     """The time of a second step: the first may compile."""
     step()
-    return _seconds(step)
+    return _seconds(step, perf_counter)
 
 
-def _seconds(step: Callable[[], Any]) -> float:
-    start = perf_counter()
+def _seconds(step: Step, now: Callable[[], float]) -> float:
+    start = now()
     step()
-    return perf_counter() - start
+    return now() - start
 
 
-def compare(work: str, peers: Iterable[str], budget: float) -> Timings:
+def compare(work: str, peers: Iterable[str], budget: float, clock: str = "wall") -> Timings:
     """One work: the plan, the floor and peers, in one sitting."""
     given = problem(WORKS[work])
     runners: dict[str, Runner] = {PLAN: plan(given)} | {name: PEERS[name][0](given) for name in peers}
     losses = {name: runner.step() for name, runner in runners.items()}
-    found = interleaved({name: one.step for name, one in runners.items()} | {FLOOR: floor(given)}, budget)
+    found = interleaved({name: one.step for name, one in runners.items()} | {FLOOR: floor(given)}, budget, clock)
     for name, loss in losses.items():
         difference = abs(loss - losses[PLAN]) / max(1.0, abs(losses[PLAN]))
         found[name].difference = difference if np.isfinite(difference) else float("inf")

@@ -21,11 +21,16 @@ class Report:
     """Timings by work; the other measurements as (what, value in words) and, by the same name, as data."""
 
     threads: int
+    clock: str = "wall"
     works: dict[str, Timings] = field(default_factory=dict)
     others: dict[str, tuple[str, Any]] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        blocks = [[f"{statistic}, ms", *self.table(statistic)] for statistic in ("median", "min") if self.works]
+        blocks = [
+            [f"{statistic}, ms ({self.clock} time, threads: {self.threads})", *self.table(statistic)]
+            for statistic in ("median", "min")
+            if self.works
+        ]
         if self.others:
             blocks.append(text_table([(what, words) for what, (words, _) in self.others.items()]))
         return "\n\n".join("\n".join(block) for block in blocks)
@@ -55,7 +60,9 @@ class Report:
         }
         others = {what: data for what, (_, data) in self.others.items()}
         machine = {"python": platform.python_version(), "numpy": np.__version__, "machine": platform.machine()}
-        return json.dumps({"threads": self.threads, **machine, "works": works, "others": others}, indent=2)
+        return json.dumps(
+            {"threads": self.threads, "clock": self.clock, **machine, "works": works, "others": others}, indent=2
+        )
 
 
 def _cell(timings: Timings, name: str, statistic: str) -> str:

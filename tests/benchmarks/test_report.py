@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.measuring import FEWEST, Timing, interleaved, ratios
+from benchmarks.measuring import CLOCKS, FEWEST, Timing, interleaved, ratios
 from benchmarks.report import Report
 from benchmarks.tasks import TASKS
 
@@ -25,7 +25,7 @@ def report() -> Report:
         "wrong": Timing([0.001, 0.001, 0.001], difference=1e-3),
         "floor": Timing([0.002, 0.001, 0.002]),
     }
-    return Report(1, {"net": timings}, {"memory": ("12 MB", {"plan": 12_000_000})})
+    return Report(1, "cpu", {"net": timings}, {"memory": ("12 MB", {"plan": 12_000_000})})
 
 
 def test_table(report: Report) -> None:
@@ -55,12 +55,13 @@ def test_json(report: Report) -> None:
 def test_without_peers_there_is_no_ratio_to_them(report: Report) -> None:
     alone = {"plan": report.works["net"]["plan"], "floor": report.works["net"]["floor"]}
     assert set(ratios(alone)) == {"to floor"}
-    assert Report(1, {"net": alone}).table("median")[1].split() == ["net", "3", "2", "1.50"]
+    assert Report(1, "cpu", {"net": alone}).table("median")[1].split() == ["net", "3", "2", "1.50"]
 
 
-def test_all_take_turns() -> None:
+@pytest.mark.parametrize("clock", CLOCKS)
+def test_all_take_turns(clock: str) -> None:
     seen: list[str] = []
-    found = interleaved({name: lambda name=name: seen.append(name) for name in "ab"}, budget=0.0)
+    found = interleaved({name: lambda name=name: seen.append(name) for name in "ab"}, budget=0.0, clock=clock)
     assert {name: len(one.seconds) for name, one in found.items()} == {"a": FEWEST, "b": FEWEST}
     order = [one for k, one in enumerate(seen) if k == 0 or one != seen[k - 1]]
     assert order == ["a", "b"] * (1 + FEWEST)
@@ -81,7 +82,7 @@ def test_one_run_prints_and_writes(tmp_path: Path) -> None:
         text=True,
         check=True,
     )
-    assert done.stdout.startswith("median, ms\nwork")
+    assert done.stdout.startswith("median, ms (wall time, threads: 1)\nwork")
     found = json.loads((tmp_path / "a.json").read_text())
     assert found["works"]["char"]["seconds"]["numpy_by_hand"]["same loss"] is True
     wrong = subprocess.run([*command, "--works=nothing"], cwd=ROOT, capture_output=True, text=True)
