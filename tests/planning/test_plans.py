@@ -16,7 +16,7 @@ import tinygraph as tg
 from tinygraph import models
 from tinygraph.errors import FeedError, GraphError, UnknownNameError, UsageError, ValueRangeError
 from tinygraph.nest import leaves
-from tinygraph.planning import batches
+from tinygraph.planning import batches, classes
 
 STEPS = 12
 
@@ -57,6 +57,16 @@ def test_the_inputs_are_multiplied_at_once() -> None:
     plan(feeds_of(plan.outputs))
     products = [k for k in plan.explain().kernels if k.function in ("matmul", "dot") and k.recurrence is None]
     assert max(k.nodes for k in products) == 4 * STEPS
+
+
+def test_products_of_several_long_vectors_are_joined(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Back through the gates of an LSTM: dh = da_i U_i + da_f U_f + ... is one product a step."""
+    monkeypatch.setattr(classes, "LONG", 4)
+    plan = tg.plan(trained(models.lstm))
+    plan(feeds_of(plan.outputs))
+    found = [k for k in plan.explain().kernels if k.recurrence is not None and k.function in ("matmul", "dot")]
+    back = found[-1]
+    assert (back.calls, back.shape, back.flops) == (STEPS - 1, (3, 4), 2 * 3 * (4 * 4) * 4 * (STEPS - 1))
 
 
 @pytest.mark.parametrize("initial", ["zeros", "learned", "fed"])

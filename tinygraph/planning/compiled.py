@@ -12,7 +12,7 @@ from ..graph.op import tape_of
 from ..graph.tape import cone
 from ..nest import leaves, map_nest
 from .batches import schedule
-from .classes import classes_of, take_out_early
+from .classes import classes_of, join_products, take_out_early
 from .explanation import Explanation, explain
 from .normal_form import NormalForm
 from .program import Program
@@ -33,8 +33,10 @@ class Plan:
         self.nodes = cone(roots)
         self.graph = roots[0].graph
         form = NormalForm(list(dict.fromkeys(roots)))
-        self.classes, place = take_out_early(classes_of(form.items))
-        self.places = {root: place[form.place[root.id]] for root in dict.fromkeys(roots)}
+        classes, place = take_out_early(classes_of(form.items))
+        kept = {root: place[form.place[root.id]] for root in dict.fromkeys(roots)}
+        self.classes, place = join_products(classes, kept.values())
+        self.places = {root: place[number] for root, number in kept.items()}
         self.batches = schedule(self.classes)
         self.programs: dict[int | None, Program] = {}
         self._needed = [node for node in self.nodes if node.op.name in ("input", "parameter")]

@@ -18,7 +18,7 @@ import numpy as np
 from ..graph.node import Kind
 from .batches import Batch
 from .classes import Classes
-from .items import APPLY, HALF_SIGMOID, OUTERS, PRODUCT, SUM, Item
+from .items import APPLY, HALF_SIGMOID, JOINED, OUTERS, PRODUCT, SUM, Item
 
 
 @dataclass(slots=True, frozen=True)
@@ -249,8 +249,10 @@ def _operands(classes: Classes, batches: Sequence[Batch], products: bool) -> Ite
     items, of = classes.items, classes.of
     for batch in batches:
         first = items[batch.first]
-        if len(batch.rows) > 1 and (first.op == APPLY) == products:
-            for slot in (1,) if products else range(len(first.args)):
+        if first.op == JOINED and products:
+            yield from (tuple(of[items[row[0]].args[slot]] for slot in first.read_slots) for row in batch.rows)
+        elif len(batch.rows) > 1 and (first.op == APPLY) == products:
+            for slot in first.read_slots if products else range(len(first.args)):
                 yield tuple(of[items[row[0]].args[slot]] for row in batch.rows)
 
 
@@ -283,7 +285,7 @@ def _flavours(classes: Classes) -> list[int]:
             item = classes.items[i]
             if item.op == HALF_SIGMOID:
                 found[number] = 0
-            if found[number] == 0 and item.op in (HALF_SIGMOID, SUM, APPLY):
+            if found[number] == 0 and item.op in (HALF_SIGMOID, SUM, APPLY, JOINED):
                 for arg in item.args:
                     if not classes.items[arg].leaf or not classes.items[arg].batched:
                         found[classes.of[arg]] = 0
