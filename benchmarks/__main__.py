@@ -10,8 +10,10 @@ from pathlib import Path
 MEMORY = ("lstm_mid", "lstm3_512")
 
 
-def limit_threads(count: int) -> None:
+def limit_threads(count: int, core: str | None) -> None:
     """For all that is imported after this: the libraries are told, and the process has so many processors."""
+    if core:
+        os.environ["OPENBLAS_CORETYPE"] = core
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(count)
     if hasattr(os, "sched_setaffinity"):  # some peers can only be held in this way
@@ -26,10 +28,11 @@ def main() -> None:
     parser.add_argument("--budget", type=float, default=10.0, help="seconds for each work, shared by all who run")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="cpu: for a machine that others use")
+    parser.add_argument("--core", metavar="NAME", help="the processor that NumPy's OpenBLAS takes this one for")
     parser.add_argument("--only-works", action="store_true", help="leave out planning time, memory and training")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there too")
     options = parser.parse_args()
-    limit_threads(options.threads)
+    limit_threads(options.threads, options.core)
 
     from .measuring import compare
     from .others import measure_others

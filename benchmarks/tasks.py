@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -15,20 +14,21 @@ from tinygraph import models
 from tinygraph.graph.tape import cone
 from tinygraph.nest import leaves
 
-from .measuring import growth, interleaved
+from .measuring import CLOCKS, growth, interleaved
 from .peers import PEERS, plan
 from .works import WORKS, Work, problem, roots
 
 TEXT = "the quick brown fox jumps over the lazy dog. "
 
 
-def ready(work: Work) -> dict[str, float]:
-    """Nodes, and seconds to build, differentiate and plan; the kernels are made at the first batch."""
-    start = perf_counter()
+def ready(work: Work, clock: str) -> dict[str, float]:
+    """Nodes, and seconds to build, differentiate and plan, with the calls for the work's batch."""
+    now = CLOCKS[clock]
+    start = now()
     wanted = roots(work)
-    built = perf_counter()
+    built = now()
     tg.plan(wanted).program(work.batch)
-    done = perf_counter()
+    done = now()
     nodes = len(cone(leaves(wanted)))
     return {
         "nodes": nodes,
@@ -39,14 +39,14 @@ def ready(work: Work) -> dict[str, float]:
     }
 
 
-def ready_work(name: str) -> dict[str, float]:
+def ready_work(name: str, clock: str) -> dict[str, float]:
     """Of one of the works."""
-    return ready(WORKS[name])
+    return ready(WORKS[name], clock)
 
 
-def ready_lstm(steps: str) -> dict[str, float]:
+def ready_lstm(steps: str, clock: str) -> dict[str, float]:
     """Of an LSTM of so many steps."""
-    return ready(WORKS["lstm_small"].cut(int(steps), 64))
+    return ready(WORKS["lstm_small"].cut(int(steps), 64), clock)
 
 
 def memory(who: str, name: str) -> int:
@@ -77,7 +77,7 @@ def truncated_memory(times: str) -> int:
     return growth(lambda: models.train(model(16), text, settings))
 
 
-def training(budget: str) -> dict[str, float]:
+def training(budget: str, clock: str) -> dict[str, float]:
     """Characters per second in updates of a language model, through the plan and through the interpreter."""
     settings = models.Settings()
     unfolded = model().unroll(settings.steps)
@@ -99,7 +99,7 @@ def training(budget: str) -> dict[str, float]:
 
     ways = {"plan": updates(tg.plan(wanted)), "interpreter": updates(lambda feeds: tg.evaluate(wanted, feeds))}
     count = settings.steps * settings.batch
-    return {name: count / one.median for name, one in interleaved(ways, float(budget)).items()}
+    return {name: count / one.median for name, one in interleaved(ways, float(budget), clock).items()}
 
 
 TASKS: dict[str, Callable[..., Any]] = {

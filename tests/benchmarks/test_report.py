@@ -69,8 +69,17 @@ def test_all_take_turns(clock: str) -> None:
 
 @pytest.mark.parametrize("task", ["ready_lstm", "training"])
 def test_tasks(task: str) -> None:
-    found = TASKS[task]("3" if task == "ready_lstm" else "0")
+    found = TASKS[task]("3" if task == "ready_lstm" else "0", "cpu")
     assert all(value > 0 for value in found.values())
+
+
+def test_memory_that_is_used_shows() -> None:
+    """In a process of its own: this one has had its peak, which a child must not inherit."""
+    kept = bytearray(b"1" * 300_000_000)
+    program = "from benchmarks.measuring import growth; print(growth(lambda: bytearray(b'1') * 100_000_000))"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert 90e6 < int(done.stdout) < 200e6
+    assert kept
 
 
 def test_one_run_prints_and_writes(tmp_path: Path) -> None:
