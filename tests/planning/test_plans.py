@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import threading
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from tinygraph import models
 from tinygraph.errors import FeedError, GraphError, UnknownNameError, UsageError, ValueRangeError
 from tinygraph.nest import leaves
 from tinygraph.planning import batches, classes
+from tinygraph.planning.collection import no_garbage_collection
 
 STEPS = 12
 
@@ -258,6 +260,23 @@ def test_one_node_of_a_sequence_can_be_fed() -> None:
     x = feeds.pop("x")
     single = feeds | {graph.inputs["x"][1]: x[0], graph.inputs["x"][2]: x[1]}
     assert tg.plan(roots)(single)[0] == tg.plan(roots)(feeds | {"x": x})[0]
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_garbage_collection_is_left_as_it_was(enabled: bool) -> None:
+    before = gc.isenabled()
+    try:
+        (gc.enable if enabled else gc.disable)()
+        plan = tg.plan(trained(models.elman))
+        assert gc.isenabled() == enabled
+        with suppress(UsageError), no_garbage_collection():
+            assert not gc.isenabled()
+            raise UsageError("planning failed")
+        assert gc.isenabled() == enabled
+        plan(feeds_of(plan.outputs))
+        assert gc.isenabled() == enabled
+    finally:
+        (gc.enable if before else gc.disable)()
 
 
 # Wrong input

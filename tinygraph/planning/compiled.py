@@ -13,6 +13,7 @@ from ..graph.tape import cone
 from ..nest import leaves, map_nest
 from .batches import schedule
 from .classes import classes_of, join_products, take_out_early
+from .collection import no_garbage_collection
 from .explanation import Explanation, explain
 from .normal_form import NormalForm
 from .program import Program
@@ -27,6 +28,7 @@ class Plan:
     one thread at a time; separate plans are independent.
     """
 
+    @no_garbage_collection()
     def __init__(self, outputs: Any, dtype: str) -> None:
         self.outputs, self.dtype = outputs, dtype
         roots = leaves(outputs)
@@ -52,7 +54,8 @@ class Plan:
     def program(self, batch: int | None) -> Program:
         """The program for a batch size, None for feeds without a batch axis."""
         if batch not in self.programs:
-            self.programs[batch] = Program(self.classes, self.batches, self.places, batch, self.dtype)
+            with no_garbage_collection():
+                self.programs[batch] = Program(self.classes, self.batches, self.places, batch, self.dtype)
         return self.programs[batch]
 
     def explain(self, batch: int | None = None) -> Explanation:

@@ -88,6 +88,8 @@ class Emitter:
 
     def steps(self, rows: Rows) -> tuple[int, int] | None:
         """By how much the places grow by row and by member, if they do so steadily."""
+        if len(rows) == 1 and len(rows[0]) == 1:
+            return 0, 0
         places = self.storage.places
         buffer = places[rows[0][0]].buffer
         if any(places[i].buffer != buffer for row in rows for i in row):

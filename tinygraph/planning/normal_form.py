@@ -308,9 +308,10 @@ class NormalForm:
 
 def _common_factor(terms: Sequence[_Term]) -> int | None:
     """The factor that most products have, if it is more than one of them."""
-    counted = Counter(factor for term in terms if len(term.factors) > 1 for factor in set(term.factors))
-    if not counted:
+    products = [set(term.factors) for term in terms if len(term.factors) > 1]
+    if len(products) < 2:
         return None
+    counted = Counter(factor for factors in products for factor in factors)
     factor, count = max(counted.items(), key=lambda entry: (entry[1], -entry[0]))
     return factor if count > 1 else None
 
