@@ -46,19 +46,24 @@ class Role:
             raise CellError(f"{type(self).__name__} takes no option {self.option!r}")
 
 
-class Input(Role):
-    """Given anew at each step; the option is its kind, such as `Input["", "integer"]` for a symbol."""
+class Fed(Role):
+    """A value from outside the cell; the option is its kind, such as `Input["", "integer"]` for a symbol."""
 
     def __post_init__(self) -> None:
         if self.option not in ("", "real", "integer", "boolean"):
-            raise CellError(f"an input's option is its kind, not {self.option!r}", fix="'real', 'integer' or 'boolean'")
+            what = f"the option of {type(self).__name__} is a kind, not {self.option!r}"
+            raise CellError(what, fix="'real', 'integer' or 'boolean'")
 
     @property
     def kind(self) -> Kind:
         return self.option or "real"  # type: ignore[return-value]  # checked above
 
 
-class Context(Role):
+class Input(Fed):
+    """Given anew at each step."""
+
+
+class Context(Fed):
     """Given once and the same at every step, such as the features of an image."""
 
 
@@ -143,7 +148,7 @@ class Cell:
     def _used(self) -> set[str]:
         """The names of the arguments on which the new states depend."""
         graph, shapes = Graph(), self.shapes(dict.fromkeys(self.sizes, 2))
-        kinds = {name: role.kind for name, role in self.inputs.items()}
+        kinds = {name: role.kind for name, role in (*self.inputs.items(), *self.contexts.items())}
         given = {name: graph.input(name, shapes[name], kind=kinds.get(name, "real")) for name in self.roles}
         return {node.name for node in cone(self(**given)) if node.op.leaf}
 
