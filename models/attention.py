@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tinygraph.cells import Cell, Context, Param, Role, State, let
-from tinygraph.errors import UsageError, UnknownNameError, nearest
+from tinygraph.errors import UnknownNameError, UsageError, nearest
 from tinygraph.graph import Node, Steps
 from tinygraph.ops.choice import where
 from tinygraph.ops.linear import transpose
@@ -46,7 +46,7 @@ SCORES: dict[str, Score] = {
     "additive": Score(
         "v_a^T tanh(W_a s + U_a m_j). Bahdanau, Cho and Bengio 2015, arXiv:1409.0473, A.1.2.",
         lambda s, m, p: tanh(p["W_a"] @ s + m @ transpose(p["U_a"])) @ p["v_a"],
-        lambda Q: {"W_a": Param[f"D {Q}"], "U_a": Param["D A"], "v_a": Param["D", "uniform"]},
+        lambda Q: {"W_a": Param.of(f"D {Q}"), "U_a": Param.of("D A"), "v_a": Param.of("D", "uniform")},
     ),
     "dot": Score(
         "m_j^T s. Luong, Pham and Manning 2015, arXiv:1508.04025, eq. 8.", lambda s, m, p: m @ s, lambda Q: {}, True
@@ -60,7 +60,7 @@ SCORES: dict[str, Score] = {
     "general": Score(
         "m_j^T W_a s. Luong, Pham and Manning 2015, arXiv:1508.04025, eq. 8.",
         lambda s, m, p: m @ (p["W_a"] @ s),
-        lambda Q: {"W_a": Param[f"A {Q}"]},
+        lambda Q: {"W_a": Param.of(f"A {Q}")},
     ),
 }
 
@@ -100,8 +100,8 @@ def attend_last(base: Cell, score: str = "general", *, feeding: bool = True) -> 
     kind, query = find_score(score), _query(base)
     width = query if kind.same_size else "A"
     own = with_wider_input(base, query, "input feeding") if feeding else base.parameters
-    added = {"W_c": Param[f"{query} {width}+{query}"], **kind.parameters(query)}
-    attended = {"attended": State[query]}
+    added = {"W_c": Param.of(f"{query} {width}+{query}"), **kind.parameters(query)}
+    attended = {"attended": State.of(query)}
     roles = joined_roles("attention", {name: role}, attended, base.states, _contexts(width), own, added)
 
     def equations(given: Mapping[str, Node]) -> Sequence[Node]:
@@ -138,7 +138,7 @@ def memory_of(output: Steps, mask: Steps | None = None) -> dict[str, Node]:
 
 
 def _contexts(width: str) -> dict[str, Role]:
-    return {"memory": Context[f"S {width}"], "seen": Context["S", "boolean"]}
+    return {"memory": Context.of(f"S {width}"), "seen": Context.of("S", "boolean")}
 
 
 def _query(base: Cell) -> str:

@@ -68,9 +68,7 @@ def sampled(
     return _follow(step, state, start, end, longest, lambda scores: choose(scores, rng, temperature, top_k))
 
 
-def _follow(
-    step: Step, state: Arrays, start: int, end: int, longest: int, pick: Callable[[Array], int]
-) -> Hypothesis:
+def _follow(step: Step, state: Arrays, start: int, end: int, longest: int, pick: Callable[[Array], int]) -> Hypothesis:
     """One hypothesis, symbol by symbol."""
     symbols, total, last = list[int](), 0.0, start
     for _ in range(_at_least_one(longest, "greatest length")):
@@ -118,7 +116,7 @@ def beam_search(
         raise UsageError(f"a length penalty is 0 or more, not {length_penalty!r:.60}")
 
     def score(log_probability: float, length: int) -> float:
-        return log_probability / ((5 + length) / 6) ** length_penalty
+        return log_probability / float(((5 + length) / 6) ** length_penalty)
 
     open_ones, totals = [()], np.zeros(1)  # beginnings of one length, likeliest first
     last = np.array([start])

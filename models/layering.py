@@ -39,8 +39,10 @@ def layered(base: Cell, layers: int) -> Cell:
     groups: list[Mapping[str, Role]] = [{name: role}]
     groups += [{f"{state}{k}": r for state, r in base.states.items()} for k in numbers]
     for k in numbers:
-        taken = {n: p if k == 1 else replace(p, dims=p.dims.replaced(size.name, out.text)) for n, p in base.parameters.items()}
-        groups.append({f"{n}{k}": p for n, p in taken.items()})
+        read = size.name if k == 1 else out.text
+        groups.append(
+            {f"{n}{k}": replace(p, dims=p.dims.replaced(size.name, read)) for n, p in base.parameters.items()}
+        )
     roles = joined_roles("a deep cell", *groups)
 
     def equations(given: Mapping[str, Node]) -> Sequence[Node]:

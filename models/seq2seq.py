@@ -22,13 +22,11 @@ import numpy as np
 
 from tinygraph.cells import Cell
 from tinygraph.differentiate import grad
-from tinygraph.errors import FeedError, UnknownNameError, UsageError, ValueRangeError, nearest
-from tinygraph.execute.interpreter import evaluate
+from tinygraph.errors import UnknownNameError, UsageError, ValueRangeError, nearest
 from tinygraph.graph import Graph, Node, Steps
 from tinygraph.initialisers import initialise
 from tinygraph.ops.arithmetic import add
 from tinygraph.ops.index import gather
-from tinygraph.ops.nonlinear import tanh
 from tinygraph.ops.structure import concatenate
 from tinygraph.unrolling import Unrolled, unroll
 
@@ -38,7 +36,8 @@ from .directions import Bidirectional, bidirectional
 from .heads import softmax_cross_entropy
 from .language import find_cell, has_own_width, reads_symbols
 from .layering import layered
-from .speaking import speaking
+from .speakers import Speaker, speaking
+from .starting import read_before, states_from
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 Encoder = Unrolled | Bidirectional
@@ -90,7 +89,7 @@ class SequenceToSequence:
         if self.attention:
             find_score(self.attention)
         if self.attend not in ("first", "last"):
-            raise UsageError(f"a decoder attends first or last, not {self.attend!r:.60}", fix=nearest(self.attend, ("first", "last")))
+            raise UsageError(f"a decoder attends first or last, not {self.attend!r:.60}", fix='attend="first"')
         if self.shared and (self.bidirectional or (self.attention and (self.attend == "first" or self.feeding))):
             what = "the decoder cannot share the encoder's parameters: it reads more, or one direction of two"
             raise UsageError(what, fix='no attention or attend="last" without feeding, and one direction')
@@ -188,8 +187,7 @@ class EncoderDecoder:
         graph, front = self.graph, _front(name)
         y = graph.sequence(f"{front}y", steps, (), kind="integer")
         mask = graph.sequence(f"{front}y_mask", steps, (), kind="boolean")
-        first = graph.constant("", np.array(size + 1), kind="integer")
-        inputs = {"symbol": Steps("symbol", [(1, first), *((t + 1, y[t]) for t in range(1, steps))])}
+        inputs = {"symbol": read_before(y, size)}
         if free:
             own = graph.sequence(f"{front}own", steps, (), kind="boolean")
             never = graph.constant("", np.array(False), kind="boolean")
@@ -278,15 +276,10 @@ class Reader:
         """The states from which a decoder starts, by name."""
         if isinstance(self.net, Unrolled):
             return self.net.final
-        found = {}
+        cell = self.model.deep_cell
         with self.graph.at(step=0, scope=scope):
-            summary = concatenate([net.final[net.cell.output] for net in self.net.layers])
-            for state, role in self.model.deep_cell.states.items():
-                shape = role.dims.shape(dict.fromkeys(role.dims.names, self.model.hidden))
-                W = self.graph.parameter(f"{scope}/W_{state}_0", (*shape, *summary.shape))
-                b = self.graph.parameter(f"{scope}/b_{state}_0", shape)
-                found[state] = self.graph.relabel(tanh(W @ summary + b), state)
-        return found
+            both = concatenate([net.final[net.cell.output] for net in self.net.layers])
+        return states_from(cell, both, dict.fromkeys(cell.sizes, self.model.hidden), scope)
 
 
 class Translator:
@@ -303,14 +296,9 @@ class Translator:
         target = target or next(iter(model.decoders))
         if target not in model.decoders:
             raise UnknownNameError(f"there is no decoder {target!r:.60}", fix=nearest(target, model.decoders))
-        self.model, self.target = model, target
-        self._nets: dict[int, tuple[EncoderDecoder, Unrolled]] = {}
-        names = self._net(1)[0].graph.parameters
-        missing = [name for name in names if name not in values]
-        if missing:
-            shown = ", ".join(missing[:6])
-            raise FeedError(f"no value is given for {shown}", fix="model.initial(seed=0), or trained values")
-        self.values = {name: values[name] for name in names}
+        self.model, self.target, self.values = model, target, values
+        self._speakers: dict[int, Speaker] = {}
+        self._speaker(1)
 
     @property
     def end(self) -> int:
@@ -325,38 +313,32 @@ class Translator:
     def read(self, source: Sequence[int]) -> Arrays:
         """The state after a source has been read, for a batch of 1: what the decoder starts from and attends to."""
         fed = self.model.feeds([source])
-        whole, _ = self._net(len(fed["source"]))
-        net = whole.decoders[self.target]
-        nodes = {state: net.series[state][0] for state in net.cell.states} | net.contexts
-        found = evaluate(nodes, {**self.values, **fed})
-        return {name: np.broadcast_to(value, (1, *nodes[name].shape)) for name, value in found.items()}
+        return self._speaker(len(fed["source"])).begin(fed)
 
     def step(self, symbols: Any, state: Mapping[str, Any]) -> tuple[Any, Arrays]:
         """After the symbols (B,): scores (B, n + 1) of the next one and the end, and the new state."""
-        length = state["memory"].shape[1] if "memory" in state else 1
-        _, net = self._net(length)
-        fed = {f"{STEP}/{name}": state[name] for name in net.contexts}
-        fed |= {f"{STEP}/{name}_0": state[name] for name in net.cell.states}
-        after = {name: net.series[name][1] for name in net.cell.states}
-        new = evaluate(after, {**self.values, **fed, f"{STEP}/symbol": np.asarray(symbols)[None]})
-        return new["scores"], {**state, **new}
+        return self._speaker(state["memory"].shape[1] if "memory" in state else 1).step(symbols, state)
 
-    def translate(self, source: Sequence[int], *, longest: int, width: int = 1, length_penalty: float = 0.0) -> Hypothesis:
+    def translate(
+        self, source: Sequence[int], *, longest: int, width: int = 1, length_penalty: float = 0.0
+    ) -> Hypothesis:
         """The best that a beam search finds to say of a source; see `beam_search`."""
-        options = {"start": self.start, "end": self.end, "longest": longest, "width": width}
-        return beam_search(self.step, self.read(source), length_penalty=length_penalty, **options)[0]  # type: ignore[arg-type]
+        found = beam_search(
+            self.step,
+            self.read(source),
+            start=self.start,
+            end=self.end,
+            longest=longest,
+            width=width,
+            length_penalty=length_penalty,
+        )
+        return found[0]
 
-    def _net(self, length: int) -> tuple[EncoderDecoder, Unrolled]:
-        """The net over a source of this length, and on the same tape one step of the decoder from a fed state."""
-        if length not in self._nets:
-            whole = self.model.unroll(length, 1)
-            decoder = whole.decoders[self.target]
-            one = {"graph": whole.graph, "parameters": decoder.parameters, "sizes": decoder.sizes}
-            self._nets[length] = whole, unroll(decoder.cell, 1, initial="fed", scope=STEP, **one)
-        return self._nets[length]
-
-
-STEP = "step"  # the scope of the one step that a translator takes
+    def _speaker(self, length: int) -> Speaker:
+        """The decoder for a source of this length."""
+        if length not in self._speakers:
+            self._speakers[length] = Speaker(self.model.unroll(length, 1).decoders[self.target], self.values)
+        return self._speakers[length]
 
 
 def _front(name: str) -> str:

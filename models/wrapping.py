@@ -52,14 +52,18 @@ def step_inside(base: Cell, given: Mapping[str, Node], names: Mapping[str, str] 
     return [node if made.get(state) is node else let(name, node) for (state, name), node in found]
 
 
-def only_input(base: Cell, what: str) -> tuple[str, Input]:
-    """The name and role of the one vector that `base` reads. Raises `UsageError` if it reads anything else."""
+def only_input(base: Cell, what: str, *, contexts: bool = False) -> tuple[str, Input]:
+    """The name and role of the one vector that `base` reads at each step.
+
+    Raises `UsageError` if it reads anything else, contexts too unless they are allowed.
+    """
     expect(base, Cell, f"{what} is made around a cell", "such as models.gru")
-    if len(base.inputs) == 1:
+    if len(base.inputs) == 1 and (contexts or not base.contexts):
         ((name, role),) = base.inputs.items()
-        if isinstance(role, Input) and role.kind == "real" and len(role.dims.dims) == 1 and not base.contexts:
+        if isinstance(role, Input) and role.kind == "real" and len(role.dims.dims) == 1:
             return name, role
-    raise UsageError(f"{what} is made around a cell that reads one vector, which {base.name} does not", fix="models.gru")
+    problem = f"{what} is made around a cell that reads one vector and no more, which {base.name} does not"
+    raise UsageError(problem, fix="take one such as models.gru")
 
 
 def with_wider_input(base: Cell, extra: str, what: str) -> dict[str, Param]:
@@ -71,7 +75,9 @@ def with_wider_input(base: Cell, extra: str, what: str) -> dict[str, Param]:
     (size,) = role.dims.dims
     if not size.name or base.equal_sizes or any(size.name in state.dims.names for state in base.states.values()):
         fix = "take a cell whose input has a size of its own, such as models.gru"
-        raise UsageError(f"{what} makes the input longer, and cell {base.name} ties it to the size of its state", fix=fix)
+        raise UsageError(
+            f"{what} makes the input longer, and cell {base.name} ties it to the size of its state", fix=fix
+        )
     wider = f"{size.name}+{extra}"
     return {n: replace(param, dims=param.dims.replaced(size.name, wider)) for n, param in base.parameters.items()}
 

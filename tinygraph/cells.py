@@ -17,7 +17,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Annotated, Any, get_args, get_origin, overload
+from typing import Annotated, Any, Self, get_args, get_origin, overload
 
 from .dims import Dims, parse_dims
 from .errors import CellError, ShapeError, UnknownNameError, UsageError, expect, nearest
@@ -39,7 +39,12 @@ class Role:
         text, *options = item if isinstance(item, tuple) else (item,)
         if len(options) > 1:
             raise CellError(f"{cls.__name__} takes a shape and one option, not {item!r}")
-        return cls(parse_dims(text), *options)
+        return cls.of(text, *options)
+
+    @classmethod
+    def of(cls, text: str, option: str = "") -> Self:
+        """The role of a shape as text: `Param.of("H I")` is `Param["H I"]`, for type checkers too."""
+        return cls(parse_dims(text), option)
 
     def __post_init__(self) -> None:
         if self.option:
