@@ -35,14 +35,15 @@ def layered(base: Cell, layers: int) -> Cell:
     if count == 1:
         return base
     (size,), out = role.dims.dims, base.states[base.output].dims
+    if not size.name or len(out.dims) != 1:
+        raise UsageError(f"a layer of {base.name} cannot read the one below", fix="take a cell such as models.gru")
     numbers = range(1, count + 1)
     groups: list[Mapping[str, Role]] = [{name: role}]
     groups += [{f"{state}{k}": r for state, r in base.states.items()} for k in numbers]
     for k in numbers:
         read = size.name if k == 1 else out.text
-        groups.append(
-            {f"{n}{k}": replace(p, dims=p.dims.replaced(size.name, read)) for n, p in base.parameters.items()}
-        )
+        taken = {n: replace(p, dims=p.dims.replaced(size.name, read)) for n, p in base.parameters.items()}
+        groups.append({f"{n}{k}": p for n, p in taken.items()})
     roles = joined_roles("a deep cell", *groups)
 
     def equations(given: Mapping[str, Node]) -> Sequence[Node]:
