@@ -120,7 +120,6 @@ def generator(
         inputs={"symbol": read_before(y, symbols)},
         contexts=dict.fromkeys(cell.contexts, v),
         initial="zeros" if cell.contexts else states_from(cell, v, own_sizes),
-        mask=mask,
         sizes={**dict.fromkeys(role.dims.names, embedding), **own_sizes, "R": symbols + 2, "V": symbols + 1},
     )
     return Mapped(net, net.output, softmax_cross_entropy(net.output, y, mask=mask))

@@ -190,7 +190,7 @@ class EncoderDecoder:
         inputs = {"symbol": read_before(y, size)}
         if free:
             own = graph.sequence(f"{front}own", steps, (), kind="boolean")
-            never = graph.constant("", np.array(False), kind="boolean")
+            never = graph.number(False, "boolean")
             inputs["own"] = Steps("own", [(1, never), *((t, own[t]) for t in range(2, steps + 1))])
         cell = self.model.free_cell if free else self.model.decoder_cell
         net = unroll(
@@ -201,7 +201,6 @@ class EncoderDecoder:
             contexts=self.reader.contexts,
             parameters=self.reader.shared,
             initial=self.reader.start(f"{front}decoder"),
-            mask=mask,
             scope=f"{front}decoder",
             sizes=_sizes(cell, self.model.hidden, R=size + 2, V=size + 1, **self.model.widths),
         )

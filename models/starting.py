@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from tinygraph.cells import Cell
 from tinygraph.errors import UsageError
 from tinygraph.graph import Node, Steps
@@ -36,5 +34,5 @@ def read_before(y: Steps, symbols: int) -> Steps:
     Symbols are numbered 0..symbols-1, then the one that ends a sequence, then the one at the beginning, which is
     larger than any that has a score: it cannot be said.
     """
-    first = y.last.graph.constant("", np.array(symbols + 1), kind="integer")
+    first = y.last.graph.number(symbols + 1, "integer", name="BOS")
     return Steps("symbol", [(1, first), *((t + 1, y[t]) for t in range(1, len(y)))])

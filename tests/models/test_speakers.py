@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -128,7 +129,7 @@ def test_it_is_drawn_and_printed():
 def test_schedules_of_forcing(schedule):
     """Chances from 0 to 1 that never rise; all but the constant ones go from 1 to nearly 0."""
     chances = [models.FORCING[schedule](done) for done in np.linspace(0, 1, 21)]
-    assert all(1 >= a >= b >= 0 for a, b in zip(chances, chances[1:], strict=False))
+    assert all(1 >= a >= b >= 0 for a, b in pairwise(chances))
     if schedule not in ("always", "never"):
         assert chances[0] == pytest.approx(1, abs=1e-12)
         assert chances[-1] < 0.02
