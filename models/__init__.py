@@ -37,7 +37,7 @@ from .text import Vocabulary, read_texts, standard_library_text
 from .training import Run, resume_run, train
 from .trees import Composed, compose
 from .window import Window
-from .windowed import memoryless, neural_language_model, time_delay, windows
+from .without_memory import memoryless, neural_language_model, time_delay, windows
 
 __all__ = [
     "CELLS",

@@ -1,6 +1,6 @@
 """Mappings between sequences: a net, what it answers, and the loss to train it by.
 
-one to one    any of these over one step of `windowed.memoryless`: a plain feed-forward net
+one to one    any of these over one step of `without_memory.memoryless`: a plain feed-forward net
 many to many  `tagger`       y_1..y_T from x_1..x_T, a class at each step
 many to one   `classifier`   a class from x_1..x_T; `forecaster`: numbers, such as the next value of a series
 one to many   `generator`    symbols from features, such as a caption from an image
