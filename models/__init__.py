@@ -20,6 +20,7 @@ from .decoding import Hypothesis, beam_search, greedy, language_step, sampled
 from .directions import Bidirectional, bidirectional
 from .heads import cross_entropies, mean_over_time, mean_square, readout, readout_of, softmax_cross_entropy
 from .language import LanguageModel, find_cell
+from .large_vocabulary import SymbolTree, draw_negatives, hierarchical_softmax, negative_sampling
 from .layering import layered
 from .mappings import Mapped, classifier, forecaster, generator, last_output, tagger
 from .online import Online
@@ -73,6 +74,7 @@ __all__ = [
     "Speaker",
     "Stack",
     "Streams",
+    "SymbolTree",
     "Translator",
     "Vocabulary",
     "Window",
@@ -90,6 +92,7 @@ __all__ = [
     "contiguous_batches",
     "conversions",
     "cross_entropies",
+    "draw_negatives",
     "find_cell",
     "forecaster",
     "generator",
@@ -97,6 +100,7 @@ __all__ = [
     "greedy",
     "grouped_by_length",
     "hand_set",
+    "hierarchical_softmax",
     "keep",
     "language_step",
     "last_output",
@@ -107,6 +111,7 @@ __all__ = [
     "mean_square",
     "memory_of",
     "memoryless",
+    "negative_sampling",
     "neural_language_model",
     "own_symbols",
     "pad",

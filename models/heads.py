@@ -43,8 +43,8 @@ def readout_of(net: Net, h: Node, size: int, *, activation: str = "linear", name
     """o = V h + c of one node, such as a net's last output, with the parameters of `readout`."""
     if activation not in ACTIVATIONS:
         raise UnknownNameError(f"no activation {activation!r}", fix=nearest(activation, ACTIVATIONS))
-    V = _parameter(net, "V", (as_size(size), *h.shape))
-    c = _parameter(net, "c", (as_size(size),))
+    V = net_parameter(net, "V", (as_size(size), *h.shape))
+    c = net_parameter(net, "c", (as_size(size),))
     with net.graph.at(step=h.step, scope="readout"):
         return net.graph.relabel(ACTIVATIONS[activation](V @ h + c), name)
 
@@ -117,7 +117,7 @@ def _each_step(
     return losses
 
 
-def _parameter(net: Net, name: str, shape: tuple[int, ...]) -> Node:
+def net_parameter(net: Net, name: str, shape: tuple[int, ...]) -> Node:
     """The net's parameter of that name, made if it has none; a cell's own stays the cell's."""
     name = f"readout/{name}" if isinstance(net, Unrolled) and name in net.cell.parameters else name
     if name not in net.parameters:
