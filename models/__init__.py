@@ -19,6 +19,7 @@ from .clip_study import Clipped, ClippingEffects, clipping_effects
 from .decoding import Hypothesis, beam_search, greedy, language_step, sampled
 from .directions import Bidirectional, bidirectional
 from .heads import cross_entropies, mean_over_time, mean_square, readout, readout_of, softmax_cross_entropy
+from .image_encoder import ImageEncoder
 from .language import LanguageModel, find_cell
 from .large_vocabulary import SymbolTree, draw_negatives, hierarchical_softmax, negative_sampling
 from .layering import layered
@@ -60,6 +61,7 @@ __all__ = [
     "Composed",
     "EncoderDecoder",
     "Hypothesis",
+    "ImageEncoder",
     "LanguageModel",
     "Mapped",
     "Momentum",
