@@ -334,3 +334,15 @@ def test_bad_feeds():
         Translator(two, {})
     with pytest.raises(TinygraphError):
         model.unroll(0, 1)
+
+
+def test_classification_is_translation_into_one_word():
+    """The first scores are those of the classes; cut off after one word, the likeliest of them is said."""
+    model = model_of("both ways")
+    values = values_of(model, 2)
+    for source in SOURCES:
+        net = model.unroll(len(source), 1)
+        (scores,) = tg.evaluate(net.scores[1], values | model.feeds([source], targets=[[]]))
+        found = Translator(model, values).translate(source, longest=1)
+        assert (*found.symbols, 4)[0] == int(np.argmax(scores))
+        assert found.log_probability == pytest.approx(np.max(scores) - np.log(np.sum(np.exp(scores))), rel=1e-12)
