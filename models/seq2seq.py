@@ -22,7 +22,7 @@ import numpy as np
 
 from tinygraph.cells import Cell
 from tinygraph.differentiate import grad
-from tinygraph.errors import UnknownNameError, UsageError, ValueRangeError, nearest
+from tinygraph.errors import UnknownNameError, UsageError, ValueRangeError, expect, nearest
 from tinygraph.graph import Graph, Node, Steps
 from tinygraph.initialisers import initialise
 from tinygraph.ops.arithmetic import add
@@ -73,23 +73,33 @@ class SequenceToSequence:
     shared: bool = False
 
     def __post_init__(self) -> None:
+        self._check_sizes()
+        self._check_choices()
         cell = find_cell(self.cell)
         if not reads_symbols(cell):
             raise UsageError(f"cell {cell.name} needs more than a sequence of symbols", fix="take one such as gru")
-        sizes = {name: getattr(self, name) for name in ("source", "hidden", "embedding", "layers")}
-        targets = self.targets if isinstance(self.targets, Mapping) else {"targets": self.targets}
-        for name, value in {**sizes, **targets}.items():
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise UsageError(f"{name} is a whole number of 1 or more, not {value!r:.60}")
-        if not targets or not all(isinstance(name, str) and name for name in targets):
-            raise UsageError("targets are a number of symbols, or a dict from name to number with at least one name")
         if not has_own_width(cell) and self.embedding != self.hidden:
             what = f"cell {cell.name} takes inputs of the size of its state, {self.hidden}"
             raise UsageError(what, fix=f"an embedding of {self.hidden} columns")
-        if self.attention:
-            find_score(self.attention)
+        self._speaking(free=False)  # refuses a cell that attention cannot be put around
+
+    def _check_sizes(self) -> None:
+        sizes = {name: getattr(self, name) for name in ("source", "hidden", "embedding", "layers")}
+        targets = self.targets if isinstance(self.targets, Mapping) else {"targets": self.targets}
+        if not targets or not all(isinstance(name, str) and name for name in targets):
+            raise UsageError("targets are a number of symbols, or a dict from name to number with at least one name")
+        for name, value in {**sizes, **targets}.items():
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise UsageError(f"{name} is a whole number of 1 or more, not {value!r:.60}")
+
+    def _check_choices(self) -> None:
+        for name in ("reverse", "bidirectional", "feeding", "shared"):
+            expect(getattr(self, name), bool, f"{name} is true or false")
         if self.attend not in ("first", "last"):
             raise UsageError(f"a decoder attends first or last, not {self.attend!r:.60}", fix='attend="first"')
+        if self.bidirectional and self.attention and find_score(self.attention).same_size:
+            what = f"the score {self.attention!r} needs a memory as wide as the decoder; both directions are twice that"
+            raise UsageError(what, fix='attention="general" or "additive"')
         if self.shared and (self.bidirectional or (self.attention and (self.attend == "first" or self.feeding))):
             what = "the decoder cannot share the encoder's parameters: it reads more, or one direction of two"
             raise UsageError(what, fix='no attention or attend="last" without feeding, and one direction')

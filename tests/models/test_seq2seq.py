@@ -299,6 +299,9 @@ WRONG: dict[str, tuple[type[TinygraphError], dict[str, Any], str]] = {
     "target": (UsageError, {"targets": {"french": 0}}, "french"),
     "attention": (UnknownNameError, {"attention": "dott"}, "dot"),
     "attend": (UsageError, {"attention": "dot", "attend": "middle"}, "middle"),
+    "wide memory": (UsageError, {"attention": "dot", "bidirectional": True}, "twice"),
+    "tied width": (UsageError, {"cell": "mut1", "embedding": 3, "attention": "additive"}, "ties it"),
+    "flag": (UsageError, {"reverse": "no"}, "true or false"),
     "shared": (UsageError, {"attention": "additive", "shared": True}, "share"),
     "both": (UsageError, {"bidirectional": True, "reverse": True}, "reversed"),
 }
