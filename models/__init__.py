@@ -10,14 +10,20 @@ from tinygraph.errors import nearest
 from tinygraph.initialisers import INITIALISERS
 
 from . import conversions, hand_set
+from .attention import SCORES, attend_first, attend_last, memory_of
 from .batches import Streams, contiguous_batches, grouped_by_length, pad, split
 from .cells import CELLS, GREFF
 from .checkpoint import load_checkpoint, save_checkpoint
 from .clip import CLIPPING, clip_by_global_norm, clip_by_norm, clip_by_value, global_norm
 from .clip_study import Clipped, ClippingEffects, clipping_effects
+from .decoding import Hypothesis, beam_search, greedy, language_step, sampled
 from .directions import Bidirectional, bidirectional
-from .heads import cross_entropies, mean_over_time, mean_square, readout, softmax_cross_entropy
+from .heads import cross_entropies, mean_over_time, mean_square, readout, readout_of, softmax_cross_entropy
+from .image_encoder import ImageEncoder
 from .language import LanguageModel, find_cell
+from .large_vocabulary import SymbolTree, draw_negatives, hierarchical_softmax, negative_sampling
+from .layering import layered
+from .mappings import Mapped, classifier, forecaster, generator, last_output, tagger
 from .online import Online
 from .optimise import OPTIMISERS, SGD, Adagrad, Adam, Momentum, RMSProp, make_optimiser
 from .pre_update import PreUpdate, PreUpdates, pre_update_effect
@@ -25,21 +31,26 @@ from .record import keep
 from .sampling import choose, sample
 from .saved_run import CHECKPOINT, read_run
 from .schedules import SCHEDULES
+from .seq2seq import EncoderDecoder, SequenceToSequence, Translator
 from .settings import TRUNCATIONS, Report, Settings
+from .speakers import FORCING, Speaker, own_symbols, speaking
 from .stacking import Stack, stack
 from .text import Vocabulary, read_texts, standard_library_text
 from .training import Run, resume_run, train
 from .trees import Composed, compose
 from .window import Window
+from .without_memory import memoryless, neural_language_model, time_delay, windows
 
 __all__ = [
     "CELLS",
     "CHECKPOINT",
     "CLIPPING",
+    "FORCING",
     "GREFF",
     "INITIALISERS",
     "OPTIMISERS",
     "SCHEDULES",
+    "SCORES",
     "SGD",
     "TRUNCATIONS",
     "Adagrad",
@@ -48,7 +59,11 @@ __all__ = [
     "Clipped",
     "ClippingEffects",
     "Composed",
+    "EncoderDecoder",
+    "Hypothesis",
+    "ImageEncoder",
     "LanguageModel",
+    "Mapped",
     "Momentum",
     "Online",
     "PreUpdate",
@@ -56,13 +71,21 @@ __all__ = [
     "RMSProp",
     "Report",
     "Run",
+    "SequenceToSequence",
     "Settings",
+    "Speaker",
     "Stack",
     "Streams",
+    "SymbolTree",
+    "Translator",
     "Vocabulary",
     "Window",
+    "attend_first",
+    "attend_last",
+    "beam_search",
     "bidirectional",
     "choose",
+    "classifier",
     "clip_by_global_norm",
     "clip_by_norm",
     "clip_by_value",
@@ -71,28 +94,47 @@ __all__ = [
     "contiguous_batches",
     "conversions",
     "cross_entropies",
+    "draw_negatives",
     "find_cell",
+    "forecaster",
+    "generator",
     "global_norm",
+    "greedy",
     "grouped_by_length",
     "hand_set",
+    "hierarchical_softmax",
     "keep",
+    "language_step",
+    "last_output",
+    "layered",
     "load_checkpoint",
     "make_optimiser",
     "mean_over_time",
     "mean_square",
+    "memory_of",
+    "memoryless",
+    "negative_sampling",
+    "neural_language_model",
+    "own_symbols",
     "pad",
     "pre_update_effect",
     "read_run",
     "read_texts",
     "readout",
+    "readout_of",
     "resume_run",
     "sample",
+    "sampled",
     "save_checkpoint",
     "softmax_cross_entropy",
+    "speaking",
     "split",
     "stack",
     "standard_library_text",
+    "tagger",
+    "time_delay",
     "train",
+    "windows",
 ]
 
 

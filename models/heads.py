@@ -35,17 +35,18 @@ def readout(net: Net, size: int, *, activation: str = "linear", name: str = "o")
     of its own they are `readout/V` and `readout/c`. For a softmax cross-entropy leave it linear: the loss
     takes scores. Raises `UnknownNameError`, `ShapeError`.
     """
+    expect(net, (Unrolled, Stack, Bidirectional), "a readout stands on a net", "tg.unroll(...) or models.stack(...)")
+    return Steps(name, ((t, readout_of(net, h, size, activation=activation, name=name)) for t, h in net.output.items()))
+
+
+def readout_of(net: Net, h: Node, size: int, *, activation: str = "linear", name: str = "o") -> Node:
+    """o = V h + c of one node, such as a net's last output, with the parameters of `readout`."""
     if activation not in ACTIVATIONS:
         raise UnknownNameError(f"no activation {activation!r}", fix=nearest(activation, ACTIVATIONS))
-    expect(net, (Unrolled, Stack, Bidirectional), "a readout stands on a net", "tg.unroll(...) or models.stack(...)")
-    outputs = net.output
-    V = _parameter(net, "V", (as_size(size), *outputs.last.shape))
-    c = _parameter(net, "c", (as_size(size),))
-    scores = Steps(name)
-    for t, h in outputs.items():
-        with net.graph.at(step=t, scope="readout"):
-            scores[t] = net.graph.relabel(ACTIVATIONS[activation](V @ h + c), name)
-    return scores
+    V = net_parameter(net, "V", (as_size(size), *h.shape))
+    c = net_parameter(net, "c", (as_size(size),))
+    with net.graph.at(step=h.step, scope="readout"):
+        return net.graph.relabel(ACTIVATIONS[activation](V @ h + c), name)
 
 
 def softmax_cross_entropy(scores: Steps, targets: Steps | None = None, *, mask: Steps | None = None) -> Node:
@@ -116,7 +117,7 @@ def _each_step(
     return losses
 
 
-def _parameter(net: Net, name: str, shape: tuple[int, ...]) -> Node:
+def net_parameter(net: Net, name: str, shape: tuple[int, ...]) -> Node:
     """The net's parameter of that name, made if it has none; a cell's own stays the cell's."""
     name = f"readout/{name}" if isinstance(net, Unrolled) and name in net.cell.parameters else name
     if name not in net.parameters:

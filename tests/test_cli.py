@@ -296,13 +296,41 @@ def test_without_a_command_and_with_help(forks, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "options", [[], ["--loss"], ["--backward"], ["--dark"], ["--steps", "12"], ["--steps", "12", "--whole"]], ids=str
-)
+    "options",
+    [
+        [], ["--loss"], ["--backward"], ["--dark"], ["--steps", "12"], ["--steps", "12", "--whole"], ["--rolled"],
+        ["--detail", "cell", "--notation", "U_i=W_{hh}"], ["--compare", "elman"],
+    ],
+    ids=str,
+)  # fmt: skip
 def test_draw_writes_an_svg(options, command, tmp_path):
     done = command("draw", "lstm", "-o", "net.svg", *options, cwd=tmp_path)
     assert (done.status, done.err) == (0, "")
     assert "net.svg" in done.out
     assert ET.parse(tmp_path / "net.svg").getroot().tag.endswith("svg")
+
+
+OWN_NET = """
+import tinygraph as tg
+from own_sizes import SIZE
+
+g = tg.Graph()
+w, h = g.parameter("w", (SIZE,)), g.input("h_0", (SIZE,))
+with g.at(step=1):
+    h = tg.tanh(w * h, name="h")
+net, loss = h, tg.sum(h, name="loss")
+"""
+
+
+def test_draw_a_file_of_ones_own(forks, tmp_path):
+    (tmp_path / "own.py").write_text(OWN_NET)
+    (tmp_path / "own_sizes.py").write_text("SIZE = 2")
+    for target, name in (("own.py", "a.svg"), ("own.py:loss", "b.html"), ("own.py:net", "c.dot"), ("own.py", "d.tex")):
+        done = forks("draw", target, "-o", name, cwd=tmp_path)
+        assert (done.status, done.err) == (0, "")
+        assert (tmp_path / name).stat().st_size > 1000
+    done = forks("draw", "own.py:loss", "--frames", "-o", "walk.svg", cwd=tmp_path)
+    assert done.out.split(": ")[0].split(", ") == sorted(path.name for path in tmp_path.glob("walk-*.svg"))
 
 
 # What is verified and measured
@@ -469,6 +497,12 @@ ERRORS: dict[str, tuple[list[str], str]] = {
     "a picture in no folder": (["draw", "gru", "-o", "none/net.svg"], "none/net.svg"),
     "a picture in a file": (["draw", "gru", "-o", "first.txt/net.svg"], "first.txt/net.svg"),
     "a picture on a folder": (["draw", "gru", "-o", "folder"], "folder"),
+    "a picture of another sort": (["draw", "gru", "-o", "net.gif"], "net.gif.*svg.*tex"),
+    "a picture of no such detail": (["draw", "gru", "--detail", "fine"], "detail 'fine'"),
+    "a symbol renamed to nothing": (["draw", "gru", "--notation", "U"], "--notation 'U'"),
+    "a symbol that is not there": (["draw", "gru", "--notation", "Q=W"], "'Q'"),
+    "a wrong cell to compare": (["draw", "gru", "--compare", "gruu"], "'gruu'; did you mean 'gru'"),
+    "a file of one's own that is not there": (["draw", "none.py"], "none.py: No such file"),
     "nothing to verify": (["verify"], "names of cells, --all or --theorems"),
     "one and all to verify": (["verify", "gru", "--all"], "names of cells, --all or --theorems"),
     "a wrong cell to verify": (["verify", "elmann"], "'elmann'; did you mean 'elman'"),

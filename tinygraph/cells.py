@@ -17,7 +17,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Annotated, Any, get_args, get_origin, overload
+from typing import Annotated, Any, Self, get_args, get_origin, overload
 
 from .dims import Dims, parse_dims
 from .errors import CellError, ShapeError, UnknownNameError, UsageError, expect, nearest
@@ -39,26 +39,36 @@ class Role:
         text, *options = item if isinstance(item, tuple) else (item,)
         if len(options) > 1:
             raise CellError(f"{cls.__name__} takes a shape and one option, not {item!r}")
-        return cls(parse_dims(text), *options)
+        return cls.of(text, *options)
+
+    @classmethod
+    def of(cls, text: str, option: str = "") -> Self:
+        """The role of a shape as text: `Param.of("H I")` is `Param["H I"]`, for type checkers too."""
+        return cls(parse_dims(text), option)
 
     def __post_init__(self) -> None:
         if self.option:
             raise CellError(f"{type(self).__name__} takes no option {self.option!r}")
 
 
-class Input(Role):
-    """Given anew at each step; the option is its kind, such as `Input["", "integer"]` for a symbol."""
+class Fed(Role):
+    """A value from outside the cell; the option is its kind, such as `Input["", "integer"]` for a symbol."""
 
     def __post_init__(self) -> None:
         if self.option not in ("", "real", "integer", "boolean"):
-            raise CellError(f"an input's option is its kind, not {self.option!r}", fix="'real', 'integer' or 'boolean'")
+            what = f"the option of {type(self).__name__} is a kind, not {self.option!r}"
+            raise CellError(what, fix="'real', 'integer' or 'boolean'")
 
     @property
     def kind(self) -> Kind:
         return self.option or "real"  # type: ignore[return-value]  # checked above
 
 
-class Context(Role):
+class Input(Fed):
+    """Given anew at each step."""
+
+
+class Context(Fed):
     """Given once and the same at every step, such as the features of an image."""
 
 
@@ -143,7 +153,7 @@ class Cell:
     def _used(self) -> set[str]:
         """The names of the arguments on which the new states depend."""
         graph, shapes = Graph(), self.shapes(dict.fromkeys(self.sizes, 2))
-        kinds = {name: role.kind for name, role in self.inputs.items()}
+        kinds = {name: role.kind for name, role in (*self.inputs.items(), *self.contexts.items())}
         given = {name: graph.input(name, shapes[name], kind=kinds.get(name, "real")) for name in self.roles}
         return {node.name for node in cone(self(**given)) if node.op.leaf}
 

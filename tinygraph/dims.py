@@ -46,6 +46,16 @@ class Dims:
         """Other names for sizes, as `"I=H"` gives one: {"I": "H"}."""
         return {dim.equal: dim.name for dim in self.dims if dim.equal}
 
+    def replaced(self, name: str, size: str) -> Dims:
+        """The same shape with another size in place of a named one: in `"H I"`, `"I+A"` for I makes `"H I+A"`."""
+        other = _parse_dim(size).terms
+        words = []
+        for dim in self.dims:
+            parts = [(f * g, m) for f, n in dim.terms for g, m in (other if n == name else ((1, n),))]
+            written = "+".join(str(f) if not n else n if f == 1 else f"{f}*{n}" for f, n in parts)
+            words.append(f"{dim.equal}={written}" if dim.equal else written)
+        return parse_dims(" ".join(words))
+
     def shape(self, sizes: Mapping[str, int]) -> Shape:
         return tuple(dim.size(sizes) for dim in self.dims)
 

@@ -157,7 +157,7 @@ def _make_leaves(net: Unrolled, given: Given, shapes: Mapping[str, Shape]) -> No
         if name in given.contexts:
             net.contexts[name] = given.contexts[name]
         else:
-            net.contexts[name] = graph.input(_name(net, name), shapes[name])
+            net.contexts[name] = graph.input(_name(net, name), shapes[name], kind=cell.contexts[name].kind)
     for name, role in cell.inputs.items():
         nodes = given.inputs.get(name)
         if nodes is None:

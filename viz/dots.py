@@ -7,7 +7,15 @@ from collections import defaultdict
 from itertools import pairwise
 from math import inf
 
-from .geometry import Point
+from .geometry import Point, Route
+
+
+def junctions_by_net(routes: list[Route]) -> dict[str, frozenset[Point]]:
+    """The junctions of the routes of each net."""
+    by_net: dict[str, list[list[Point]]] = {}
+    for route in routes:
+        by_net.setdefault(route.net, []).append(route.points)
+    return {net: frozenset(junctions(ways)) for net, ways in by_net.items()}
 
 
 def junctions(ways: list[list[Point]]) -> list[Point]:

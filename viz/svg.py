@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from .dots import junctions
-from .geometry import Layout, Point, Rectangle, Route
+from .dots import junctions_by_net
+from .geometry import Layout, Rectangle
 from .labels import clean, plain, shortened
 from .looks import Looks
 from .marks import arrow, at, dash_of, escape, label_text, number, path, shape, text
@@ -127,7 +127,7 @@ class _Writer:
 
     # Edges
     def _edges(self) -> Iterable[str]:
-        sharp = self._sharp(self.layout.routes)
+        sharp = junctions_by_net(self.layout.routes)
         faint = f' opacity="{FAINT}"' if self.scale else ""  # gradients come to the fore
         for route in self.layout.routes:
             edge = self.scene.edges[route.edge]
@@ -157,7 +157,7 @@ class _Writer:
             yield f'<g class="{kind}">{title}<rect {at(r)} rx="3" {look}/>{label}</g>'
 
     def _gradients(self) -> Iterable[str]:
-        sharp = self._sharp(self.layout.gradients)
+        sharp = junctions_by_net(self.layout.gradients)
         routes = self.layout.gradients
         if self.scale:  # the strongest on top
             routes = sorted(routes, key=lambda route: self.scene.edges[route.edge].share or 0.0)
@@ -175,16 +175,9 @@ class _Writer:
                 f'stroke-width="{number(width)}"{dash_of(dash)}/>{arrow(back, colour, width)}</g>'
             )
 
-    def _sharp(self, routes: list[Route]) -> dict[str, frozenset[Point]]:
-        """The corners by net where edges part: they are drawn as corners, the others as bends."""
-        by_net: dict[str, list[list[Point]]] = {}
-        for route in routes:
-            by_net.setdefault(route.net, []).append(route.points)
-        return {net: frozenset(junctions(ways)) for net, ways in by_net.items()}
-
     def _dots(self) -> Iterable[str]:
         colours = {route.net: self.looks.line(self.scene.edges[route.edge]).colour for route in self.layout.routes}
-        for net, points in self._sharp(self.layout.routes).items():
+        for net, points in junctions_by_net(self.layout.routes).items():
             places = [f'cx="{number(x)}" cy="{number(y)}" r="{number(DOT)}"' for x, y in sorted(points)]
             if places:
                 dots = "".join(f'<circle class="junction" {place} fill="{colours[net]}"/>' for place in places)

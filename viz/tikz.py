@@ -8,14 +8,16 @@ command for is written \glyph{1F600}: XeLaTeX and LuaLaTeX show it where the fon
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from unicodedata import normalize
 
+from .dots import junctions_by_net
 from .geometry import Layout, Point, Rectangle
 from .labels import Label, clean
 from .looks import Line, Looks
 from .marks import DOUBLE, clean_keeping_spaces, corners, inset, number, radius
 from .scene import Box, Scene
-from .style import BEND, CUT_DASH, CUT_WIDTH, HEADER_TEXT, SMALL_TEXT, TAG_SCALE, TEXT, Paint, Theme
+from .style import BEND, CUT_DASH, CUT_WIDTH, DOT, HEADER_TEXT, SMALL_TEXT, TAG_SCALE, TEXT, Paint, Theme
 
 _COMMANDS = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
@@ -39,12 +41,14 @@ _ACCENTS = {
 
 _HEAD = r"""\documentclass[border=4pt]{standalone}
 \usepackage[T1]{fontenc}
+\usepackage{lmodern}
 \usepackage{textcomp}
 \usepackage{iftex}
 \usepackage{tikz}
 \usetikzlibrary{arrows.meta}
 \iftutex\newcommand{\glyph}[1]{\symbol{"#1}}\else\newcommand{\glyph}[1]{[U+#1]}\fi
 """
+_TIP = "{Latex[length=6pt, width=5.6pt]}"
 
 
 def write_tikz(scene: Scene, layout: Layout, theme: Theme, description: str) -> str:
@@ -84,15 +88,17 @@ class _Writer:
         self.colours: dict[str, str] = {}
 
     def document(self, description: str) -> str:
-        body = [*self._panels(), *self._edges(), *self._marks(), *self._boxes(), *self._cuts()]
+        ground = self._colour(self.theme.background)
+        body = [*self._panels(), *self._edges(), *self._dots(), *self._marks(), *self._boxes(), *self._cuts()]
         styles = [f"  {kind}/.style={{{self._paint(paint)}}}," for kind, paint in self.theme.paints.items()]
         defined = [rf"\definecolor{{{name}}}{{HTML}}{{{code[1:].upper()}}}" for code, name in self.colours.items()]
         return (
             _HEAD
             + "\n".join(defined)
-            + f"\n\\begin{{document}}\n% {in_tex(clean(description))}\n\\sffamily\n"
+            + f"\n\\begin{{document}}\n\\pagecolor{{{ground}}}\n% {in_tex(clean(description))}\n\\sffamily\n"
             + "\\begin{tikzpicture}[\n  x=1pt, y=-1pt, inner sep=0pt,\n"
-            + "  edge/.style={-{Latex[length=6pt, width=5.6pt]}, rounded corners=" + f"{number(BEND)}pt}},\n"
+            + f"  edge/.style={{-{_TIP}, rounded corners={number(BEND)}pt}},\n"
+            + f"  back/.style={{{_TIP}-, rounded corners={number(BEND)}pt}},\n"
             + "\n".join(styles)
             + "\n]\n"
             + "\n".join(body)
@@ -126,12 +132,24 @@ class _Writer:
         for route in self.layout.routes:
             yield self._edge(self.looks.line(self.scene.edges[route.edge]), route.points)
         for route in self.layout.gradients:
-            yield self._edge(self.looks.gradient(self.scene.edges[route.edge]), route.points[::-1])
+            edge = self.scene.edges[route.edge]
+            joint = route.net == self.scene.boxes[edge.target].id  # dashes begin at the common end of a net
+            way, style = (route.points[::-1], "edge") if joint else (route.points, "back")
+            yield self._edge(self.looks.gradient(edge), way, style)
 
-    def _edge(self, line: Line, points: list[Point]) -> str:
+    def _edge(self, line: Line, points: list[Point], style: str = "edge") -> str:
         dash = f", {_dashes(line.dash)}" if line.dash else ""
-        look = f"edge, draw={self._colour(line.colour)}, line width={number(line.width)}pt{dash}"
-        return rf"\draw[{look}] {' -- '.join(map(_xy, points))};"
+        look = f"{style}, draw={self._colour(line.colour)}, line width={number(line.width)}pt{dash}"
+        shortest = min(abs(x - u) + abs(y - v) for (x, y), (u, v) in pairwise(points))
+        bend = f", rounded corners={number(shortest / 2)}pt" if shortest < 2 * BEND else ""
+        return rf"\draw[{look}{bend}] {' -- '.join(map(_xy, points))};"
+
+    def _dots(self) -> Iterator[str]:
+        routes = self.layout.routes
+        colours = {route.net: self.looks.line(self.scene.edges[route.edge]).colour for route in routes}
+        for net, points in junctions_by_net(routes).items():
+            for point in sorted(points):
+                yield rf"\fill[{self._colour(colours[net])}] {_xy(point)} circle ({number(DOT)}pt);"
 
     def _marks(self) -> Iterator[str]:
         for index, place, r in self.layout.marks:

@@ -110,3 +110,15 @@ def test_a_batch_is_refused() -> None:
     batch = {**FEEDS, "x_1": np.ones(3), "x_2": np.ones(3), "y": np.ones(3)}
     with pytest.raises(tg.errors.UsageError, match=r"(?s)one example.*fix: feed values without a batch"):
         walk(scalar_net(), batch)
+
+
+@pytest.mark.parametrize("by_node", [False, True])
+def test_what_simplifying_makes_needless_may_be_fed(by_node: bool) -> None:
+    """U has no use in a first step from a zero state."""
+    net = tg.unroll(elman, 1, I=1, H=2)
+    feeds = net.initial(1) | {"x": np.ones((1, 1))}
+    if by_node:
+        feeds[net.parameters["U"]] = feeds.pop("U")
+    assert "L" in {row.name for row in walk(tg.sum(net.h[1], name="L"), feeds, net.parameters["W"])}
+    with pytest.raises(tg.errors.UnknownNameError, match="Q"):
+        walk(tg.sum(net.h[1], name="L"), feeds | {"Q": 1.0}, net.parameters["W"])

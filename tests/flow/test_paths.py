@@ -16,7 +16,7 @@ from tinygraph import models
 from tinygraph.errors import DifferentiationError, GraphError, UsageError
 from tinygraph.flow.paths import OTHER, count_paths, path_ledger
 
-# Words of a step Jacobian in compact form, from theory.md: (state after, state before, count).
+# Words of a step Jacobian in compact form: (state after, state before, count).
 WORDS = [
     ("elman", "h", "h", 1), ("gru", "h", "h", 5), ("gru_reset_after", "h", "h", 5),
     ("lstm", "c", "c", 1), ("lstm", "c", "h", 3), ("lstm", "h", "c", 1), ("lstm", "h", "h", 4),
@@ -70,7 +70,7 @@ def test_the_paths_of_a_step_are_its_words(cell, after, before, count):
 
 
 def test_the_paths_of_many_steps():
-    """Matrix powers of one step's counts; for the LSTM 4, 19, 91, 436, 2089, as in theory.md."""
+    """Matrix powers of one step's counts; for the LSTM 4, 19, 91, 436, 2089."""
     net = net_of("lstm", 60)
     assert [count_paths(net.h[1 + d], net.h[1]) for d in range(1, 6)] == [4, 19, 91, 436, 2089]
     step, power = np.array([[1, 3], [1, 4]], dtype=object), np.eye(2, dtype=object)

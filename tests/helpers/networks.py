@@ -57,7 +57,10 @@ class Network:
     def feeds(self, seed: int, batch: int | None, lengths: Any = None) -> dict[str, Any]:
         """Random values for all parameters and inputs; the mask keeps the first `lengths` steps of each example."""
         rng = np.random.default_rng(seed)
-        values: dict[str, Any] = {name: 0.7 * rng.standard_normal(p.shape) for name, p in self.parameters.items()}
+        values: dict[str, Any] = {
+            name: (0.7 if p.ndim < 3 else 0.2) * rng.standard_normal(p.shape)  # a tensor is summed over two axes
+            for name, p in self.parameters.items()
+        }
         for name, entry in self.graph.inputs.items():
             node, time = _first(entry), (self.steps,) if isinstance(entry, Steps) else ()
             shape = time + (() if batch is None else (batch,)) + node.shape

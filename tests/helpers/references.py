@@ -48,6 +48,32 @@ def bilinear(x: Any, A: Any, z: Any) -> Any:
     return np.einsum("i,...ij,j->...", x, A, z)
 
 
+def patches(x: Any, widths: Any) -> Any:
+    windows = np.lib.stride_tricks.sliding_window_view(x, widths, tuple(range(1, x.ndim)))
+    return np.moveaxis(windows, range(x.ndim, 2 * x.ndim - 1), range(1, x.ndim))
+
+
+def unpatch(x: Any, widths: Any) -> Any:
+    places = x.shape[1 + len(widths) :]
+    out = np.zeros((len(x), *(p + k - 1 for p, k in zip(places, widths, strict=True))))
+    for at in np.ndindex(x.shape):
+        offsets = zip(at[1 : 1 + len(widths)], at[1 + len(widths) :], strict=True)
+        out[(at[0], *(k + p for k, p in offsets))] += x[at]
+    return out
+
+
+def convolve(x: Any, W: Any) -> Any:
+    out = np.zeros((len(W), *(n - k + 1 for n, k in zip(x.shape[1:], W.shape[2:], strict=True))))
+    for f, *at in np.ndindex(out.shape):
+        window = (slice(None), *(slice(p, p + k) for p, k in zip(at, W.shape[2:], strict=True)))
+        out[(f, *at)] = np.sum(W[f] * x[window])
+    return out
+
+
+def max_pool(x: Any, widths: Any) -> Any:
+    return patches(x, widths).max(axis=tuple(range(1, x.ndim)))
+
+
 def softmax(x: Any, axis: int = -1) -> Any:
     return np.exp(x) / np.exp(x).sum(axis, keepdims=True)
 
@@ -112,6 +138,10 @@ REFERENCES: dict[str, Callable[..., Any]] = {
     "softmax": softmax,
     "log_softmax": lambda x, axis=-1: np.log(softmax(x, axis)),
     "cross_entropy": cross_entropy,
+    "patches": patches,
+    "unpatch": unpatch,
+    "convolve": convolve,
+    "max_pool": max_pool,
 }
 
 BATCH_REFERENCES: dict[str, Callable[..., Any]] = {

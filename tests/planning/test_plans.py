@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import threading
 from collections.abc import Callable
@@ -16,7 +17,8 @@ import tinygraph as tg
 from tinygraph import models
 from tinygraph.errors import FeedError, GraphError, UnknownNameError, UsageError, ValueRangeError
 from tinygraph.nest import leaves
-from tinygraph.planning import batches
+from tinygraph.planning import batches, classes
+from tinygraph.planning.collection import no_garbage_collection
 
 STEPS = 12
 
@@ -59,6 +61,28 @@ def test_the_inputs_are_multiplied_at_once() -> None:
     assert max(k.nodes for k in products) == 4 * STEPS
 
 
+def test_products_of_several_long_vectors_are_joined(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Back through the gates of an LSTM: dh = da_i U_i + da_f U_f + ... is one product a step."""
+    monkeypatch.setattr(classes, "LONG", 4)
+    plan = tg.plan(trained(models.lstm))
+    plan(feeds_of(plan.outputs))
+    found = [k for k in plan.explain().kernels if k.recurrence is not None and k.function in ("matmul", "dot")]
+    back = found[-1]
+    assert (back.calls, back.shape, back.flops) == (STEPS - 1, (3, 4), 2 * 3 * (4 * 4) * 4 * (STEPS - 1))
+
+
+@pytest.mark.parametrize("initial", ["zeros", "learned", "fed"])
+@pytest.mark.parametrize("name", ["elman", "lstm", "gru"])
+def test_the_initial_state_stands_before_the_states(name: str, initial: str) -> None:
+    """So that the gradient of the recurrent weights is one product over h_0, h_1, ..."""
+    plan = tg.plan(trained(models.CELLS[name], initial=initial))
+    plan(feeds_of(plan.outputs))
+    found = [k.calls for k in plan.explain().kernels if k.shape[-2:] == (4, 4) and k.function == "matmul"]
+    assert found
+    assert set(found) == {1}
+    assert not any(k.function == "add" and k.shape[-2:] == (4, 4) for k in plan.explain().kernels)
+
+
 def test_a_longer_net_has_as_many_kernels() -> None:
     counts = []
     for steps in (10, 20, 40):
@@ -66,6 +90,60 @@ def test_a_longer_net_has_as_many_kernels() -> None:
         plan(feeds_of(plan.outputs))
         counts.append(len(plan.explain().kernels))
     assert len(set(counts)) == 1
+
+
+@pytest.mark.parametrize(
+    ("write", "calls"),
+    [
+        (lambda a, b, c, d: a * c + b * c, ["add", "multiply"]),
+        (lambda a, b, c, d: a * c - c * b, ["subtract", "multiply"]),
+        (lambda a, b, c, d: -(a * c) - b * c + d, ["add", "multiply", "subtract"]),
+        (lambda a, b, c, d: a * c * d + d * b * c, ["add", "multiply", "multiply"]),
+        (lambda a, b, c, d: a * c + c, ["multiply", "add"]),  # as it is
+        (lambda a, b, c, d: a * c + b * d, ["multiply", "add"]),  # both products in one call
+    ],
+)
+def test_common_factors(write: Callable[..., Any], calls: list[str]) -> None:
+    g = tg.Graph()
+    roots = [write(*(g.input(name, (3,)) for name in "abcd"))]
+    plan = tg.plan(roots)
+    feeds = feeds_of(roots)
+    plan(feeds)
+    assert [k.function for k in plan.explain().kernels for _ in range(k.calls)] == calls
+    assert not differs(roots, feeds)
+
+
+def test_a_product_with_another_use_stays() -> None:
+    g = tg.Graph()
+    a, b, c = (g.input(name, (3,)) for name in "abc")
+    used = a * c
+    roots = [used + b * c, used]
+    plan = tg.plan(roots)
+    plan(feeds_of(roots))
+    assert sum(k.nodes for k in plan.explain().kernels if k.function == "multiply") == 2
+
+
+def test_a_cross_entropy_and_its_gradient_take_one_exponential() -> None:
+    plan = tg.plan(trained(models.elman))
+    plan(feeds_of(plan.outputs))
+    functions = [k.function for k in plan.explain().kernels]
+    assert functions.count("log") == functions.count("maximum.reduce") == 1
+    assert functions.count("exp") == 2  # of log sum exp, and of the logarithm of the softmax
+    assert not {"cross_entropy", "softmax", "one_hot"} & set(functions)
+
+
+@pytest.mark.parametrize("batched", [(True, True), (True, False), (False, True), (False, False)])
+@pytest.mark.parametrize("scale", [1, 1000])
+def test_cross_entropy(batched: tuple[bool, bool], scale: int) -> None:
+    """Of vectors and of several at once, with a batch or without; large scores keep their digits."""
+    g = tg.Graph()
+    roots: list[Any] = []
+    for k, shape in enumerate([(), (2,), (3, 2)]):
+        x = g.input(f"x{k}", (*shape, 4), batched=batched[0])
+        y = g.input(f"y{k}", shape, kind="integer", batched=batched[1])
+        loss = tg.sum(tg.cross_entropy(scale * x, y)) + tg.sum(tg.log_softmax(x, 0) * tg.softmax(x))
+        roots += [loss, tg.grad(loss, x)]
+    assert not differs(roots, feeds_of(roots))
 
 
 def forced(teacher: bool) -> list[Any]:
@@ -182,6 +260,23 @@ def test_one_node_of_a_sequence_can_be_fed() -> None:
     x = feeds.pop("x")
     single = feeds | {graph.inputs["x"][1]: x[0], graph.inputs["x"][2]: x[1]}
     assert tg.plan(roots)(single)[0] == tg.plan(roots)(feeds | {"x": x})[0]
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_garbage_collection_is_left_as_it_was(enabled: bool) -> None:
+    before = gc.isenabled()
+    try:
+        (gc.enable if enabled else gc.disable)()
+        plan = tg.plan(trained(models.elman))
+        assert gc.isenabled() == enabled
+        with suppress(UsageError), no_garbage_collection():
+            assert not gc.isenabled()
+            raise UsageError("planning failed")
+        assert gc.isenabled() == enabled
+        plan(feeds_of(plan.outputs))
+        assert gc.isenabled() == enabled
+    finally:
+        (gc.enable if before else gc.disable)()
 
 
 # Wrong input

@@ -43,6 +43,14 @@ def test_nets(name: str, steps: int) -> None:
         assert_equal_values(roots, random_feeds(graph, batch=batch))
 
 
+@pytest.mark.parametrize("name", NETS)
+def test_nets_of_long_vectors(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if all vectors were long enough for their products to be joined."""
+    monkeypatch.setattr("tinygraph.planning.classes.LONG", 1)
+    roots = NETS[name](4)
+    assert_equal_values(roots, random_feeds(leaves(roots)[0].graph, batch=2))
+
+
 def test_every_row_of_the_table() -> None:
     sample = every_row(stride=2)
     assert_equal_values(sample.roots, sample.feeds)
@@ -73,10 +81,13 @@ def random_graph(seed: int) -> tuple[list[Node], dict[str, Any]]:
     return [*ends, total, *tg.grad(total, [*weights, bias, start])], random_feeds(graph, seed, batch=2)
 
 
-@given(st.integers(0, 2**32))
+@given(st.integers(0, 2**32), st.booleans())
 @settings(max_examples=60, deadline=None, derandomize=True)
-def test_random_graphs(seed: int) -> None:
-    assert_equal_values(*random_graph(seed), tolerance=1e-11)
+def test_random_graphs(seed: int, joined: bool) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        if joined:
+            patch.setattr("tinygraph.planning.classes.LONG", 1)
+        assert_equal_values(*random_graph(seed), tolerance=1e-11)
 
 
 @pytest.mark.slow

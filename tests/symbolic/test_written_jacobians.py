@@ -137,6 +137,9 @@ def a_run(step: StepWords, fed: dict[int, Any] | None = None) -> dict[int, Any]:
     return run_tape(XP, step.roots, leaves | (fed or {}))
 
 
+MOST_EXPANDED = 30  # compact words that are multiplied out and read: those of two steps of a GRU are 25
+
+
 def readable(name: str) -> bool:
     r"""Whether the words of a cell have no letter that the reader does not know."""
     text = tg.step_jacobian(models.CELLS[name]).latex
@@ -156,6 +159,8 @@ def test_every_word_is_what_the_latex_says(name, steps, form):
     if len(models.CELLS[name].parameters) > 12 and steps > 1:
         pytest.skip("has thousands of words")
     cell = models.CELLS[name]
+    if form == "expanded" and sum(tg.step_jacobian(cell).words.count(steps).values()) > MOST_EXPANDED:
+        pytest.skip("has thousands of words")
     written = tg.step_jacobian(cell, steps, sizes=dict.fromkeys(cell.sizes, 3))
     step, values = written.words, a_run(written.words)
     blocks = step.compact if form == "latex" else step.expanded

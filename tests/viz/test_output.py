@@ -17,7 +17,8 @@ from tinygraph import viz
 from tinygraph.errors import DrawingError
 from tinygraph.viz import output
 from tinygraph.viz.labels import shortened
-from tinygraph.viz.style import DETAIL_LIMIT
+from tinygraph.viz.page import Slide, write_page
+from tinygraph.viz.style import DETAIL_LIMIT, LIGHT
 
 from .hostile import LABELS, RUN, holds, hostile_feeds, hostile_net
 from .pictures import CASES, SVG, groups, parse, small
@@ -51,7 +52,7 @@ def test_tikz_has_the_nodes_and_edges_of_the_picture(name: str) -> None:
     assert re.findall(r"^\\node\[.*\] \((\S+)\) at ", drawing.tex, re.M) == [
         g.get("id") for g in groups(drawing, "node")
     ]
-    assert len(re.findall(r"^\\draw\[edge,", drawing.tex, re.M)) == drawing.edges + drawing.gradients
+    assert len(re.findall(r"^\\draw\[(?:edge|back),", drawing.tex, re.M)) == drawing.edges + drawing.gradients
     assert drawing.tex.isascii()
     bare = re.sub(r"^%.*", "", drawing.tex, flags=re.M).replace(r"\{", "").replace(r"\}", "")
     assert bare.count("{") == bare.count("}")
@@ -93,6 +94,13 @@ def test_without_a_converter_the_fix_is_told(tmp_path: Path, monkeypatch: pytest
             viz.draw(small()).save(tmp_path / f"a.{suffix}")
     for suffix in ("svg", "dot", "tex"):
         assert viz.draw(small()).save(tmp_path / f"a.{suffix}").exists()
+
+
+def test_cairosvg_converts_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("cairosvg", reason="cairosvg is not installed: PNG and PDF were not made by it")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert viz.draw(small()).save(tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+    assert viz.draw(small()).save(tmp_path / "a.pdf").read_bytes().startswith(b"%PDF")
 
 
 def test_a_converter_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,3 +212,9 @@ def test_hostile_in_html(label: str) -> None:
     assert all(holds(shown, row.name) for frame in frames for row in frame.rows)
     assert sum(holds(text, label) for text in page.text) >= len(frames)
     assert RUN not in "".join(a for _, attributes in page.elements for a in attributes)
+
+
+def test_no_name_of_a_part_ends_the_data_of_the_page() -> None:
+    name = "</script><script>"
+    page = write_page("t", [(LIGHT, "<svg></svg>")], [Slide("a", (), (name,))], {name: 0}, (1.0, 1.0))
+    assert [tag for tag, _ in Page(page).elements].count("script") == 2

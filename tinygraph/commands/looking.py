@@ -11,13 +11,13 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from tinygraph import models, viz
+from tinygraph import models
 
 from .. import demo as story
 from ..card import make_card, parameter_count
 from ..cells import Cell
 from ..symbolic.steps import cell_text
-from ..unrolling import unroll
+from .picturing import Wish, notation_of, picture_of
 
 app = typer.Typer()
 
@@ -47,24 +47,45 @@ def cells(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] =
 
 @app.command()
 def draw(
-    cell: Annotated[str, typer.Argument(help="Name of a cell; `tinygraph cells` lists them.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The SVG file to write.")] = Path("net.svg"),
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="CELL",
+            help="Name of a cell (`tinygraph cells` lists them), or your own Python file with the name of a net, of a "
+            "loss or of a function that makes one: my_net.py:net. The file is run.",
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="The file to write: .svg, .png, .pdf, .dot, .tex; .html steps through.")
+    ] = Path("net.svg"),
     steps: Annotated[int, typer.Option("--steps", "-T", help="Number of time steps.")] = 4,
     backward: Annotated[bool, typer.Option(help="Draw the flow of the gradient too.")] = False,
     loss: Annotated[bool, typer.Option(help="Add a readout and a loss at each step.")] = False,
+    detail: Annotated[
+        str, typer.Option(help="cell: a step is one box; gates; nodes: with local derivatives.")
+    ] = "gates",
+    rolled: Annotated[bool, typer.Option(help="Draw one step for all.")] = False,
+    frames: Annotated[bool, typer.Option(help="Step through: a picture for each equation, or one .html page.")] = False,
+    compare: Annotated[list[str] | None, typer.Option(help="Another cell to draw beside it, with what is new.")] = None,
+    notation: Annotated[list[str] | None, typer.Option(help="LABEL=LATEX renames a symbol: U=W_{hh}.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the numbers that are stepped through.")] = 0,
     dark: Annotated[bool, typer.Option(help="Light lines on a dark ground.")] = False,
     whole: Annotated[bool, typer.Option(help="Do not fold a long net.")] = False,
 ) -> None:
-    """Draw a cell unrolled over time, as SVG."""
-    found = models.find_cell(cell)
-    net = unroll(found, steps, sizes=dict.fromkeys(found.sizes, 4))
-    what: object = models.softmax_cross_entropy(models.readout(net, 4)) if loss or backward else net
-    fold = False if whole else "auto"
-    drawing = viz.draw(
-        what, backward=backward, title=f"{cell}, {steps} steps", fold=fold, theme="dark" if dark else "light"
-    )
-    drawing.save(out)
-    Console().print(f"{out}: {net.cell.name} over {steps} steps", highlight=False)
+    """Draw a cell unrolled over time, or a net of your own, in the format that the file's name ends in."""
+    options = {
+        "backward": backward,
+        "detail": detail,
+        "rolled": rolled,
+        "notation": notation_of(notation or []),
+        "theme": "dark" if dark else "light",
+        "fold": False if whole else "auto",
+    }
+    stepped = frames or out.suffix.lower() == ".html"
+    picture = picture_of(Wish(target, tuple(compare or ()), steps, loss or backward, stepped, seed, options))
+    saved = picture.save(out)
+    written = ", ".join(map(str, saved)) if isinstance(saved, list) else str(saved)
+    Console().print(f"{written}: {' and '.join([target, *(compare or ())])}", highlight=False, soft_wrap=True)
 
 
 @app.command()

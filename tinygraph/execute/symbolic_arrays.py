@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -96,9 +97,8 @@ class SymbolicArrays(NumpyArrays):
         axes = tuple(axes)
         kept = tuple(1 if a in axes else n for a, n in zip(range(-x.ndim, 0), x.shape, strict=True))
         rest = [a for a in range(-x.ndim, 0) if a not in axes]
-        rows = np.transpose(x, [x.ndim + a for a in (*rest, *axes)]).reshape(
-            int(np.prod([x.shape[a] for a in rest])), -1
-        )
+        rows = np.transpose(x, [x.ndim + a for a in (*rest, *axes)])
+        rows = rows.reshape(prod(x.shape[a] for a in rest), prod(x.shape[a] for a in axes))
         out = np.empty(len(rows), dtype=object)
         for i, row in enumerate(rows):
             out[i] = sympy.Max(*row)

@@ -19,9 +19,10 @@ from ..execute.feeds import Feeds
 from ..execute.interpreter import evaluate
 from ..graph.formula import equations
 from ..graph.node import Node
-from ..graph.tape import cone
+from ..graph.tape import Graph, cone
 from ..graph.text import TEXT
 from ..nest import leaves
+from ..passes.rebuilding import Rewritten
 from ..passes.simplification import simplify
 from ..symbolic.notation import Notation, labels_of
 
@@ -103,7 +104,7 @@ def work(loss: Node, feeds: Feeds, wrt: Any, digits: int, notation: Mapping[str,
     roots = leaves(rewritten.roots)
     nodes = cone(roots)
     shown = [node for node in nodes if node.kind == "real"]
-    values = dict(zip(shown, evaluate(shown, _moved(feeds, rewritten.map)), strict=True))
+    values = dict(zip(shown, evaluate(shown, _moved(feeds, loss.graph, rewritten)), strict=True))
     for node, found in values.items():
         if np.shape(found) != node.shape:
             raise UsageError("a walk shows one example", [node.describe()], "feed values without a batch axis")
@@ -140,10 +141,14 @@ def _cotangents(loss: Node, wanted: list[Node]) -> dict[Node, Node]:
     return dict(zip(path, grad(loss, path), strict=True))
 
 
-def _moved(feeds: Feeds, moved: Any) -> dict[Any, Any]:
-    """Feeds for the rewritten tape: a node as key goes where the node went."""
+def _moved(feeds: Feeds, old: Graph, rewritten: Rewritten) -> dict[Any, Any]:
+    """Feeds for the rewritten tape: a node as key goes where the node went; what simplifying made needless is left."""
     expect(feeds, dict, "feeds are a dict from name or node to array")
-    return {moved.get(key, key) if isinstance(key, Node) else key: value for key, value in feeds.items()}
+    new = rewritten.graph
+    gone: set[Any] = (old.parameters.keys() | old.inputs.keys()) - new.parameters.keys() - new.inputs.keys()
+    gone |= {node for node in feeds if isinstance(node, Node) and node.graph is old and node not in rewritten.map}
+    kept = {key: value for key, value in feeds.items() if key not in gone}
+    return {rewritten.map.get(key, key) if isinstance(key, Node) else key: value for key, value in kept.items()}
 
 
 def _number(value: Any, digits: int) -> str:

@@ -134,7 +134,7 @@ def gradient_flow(
     parameters = {name: value * gain if is_recurrent(cell, name) else value for name, value in first.items()}
     shapes = cell.shapes(sizes)
     inputs = {name: _drawn(role.kind, (count, *shapes[name]), rng) for name, role in cell.inputs.items()}
-    contexts = {name: _drawn("real", shapes[name], rng) for name in cell.contexts}
+    contexts = {name: _drawn(role.kind, shapes[name], rng) for name, role in cell.contexts.items()}
     path = trajectory(cell, parameters, inputs, contexts=contexts, steps=count, sizes=sizes)
     last = {name: value[-reach:] for name, value in inputs.items()} | contexts | parameters
     ledger, paths = _ledger(cell, sizes, last, path, min(reach, count))

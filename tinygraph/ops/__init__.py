@@ -7,13 +7,14 @@ Importing this package fills `OPS`, from name to row. A row is also the function
 from __future__ import annotations
 
 from ..graph.table import OPS
-from . import arithmetic, batch, choice, index, leaves, linear, nonlinear, normalise, reduce, structure
+from . import arithmetic, batch, choice, convolution, index, leaves, linear, nonlinear, normalise, reduce, structure
 
 __all__ = [
     "OPS",
     "arithmetic",
     "batch",
     "choice",
+    "convolution",
     "index",
     "leaves",
     "linear",

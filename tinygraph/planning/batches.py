@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ..rolling.condensation import levels
 from ..rolling.refinement import edges
 from .classes import Classes
-from .items import APPLY, HALF_SIGMOID, OUTERS, Item
+from .items import APPLY, HALF_SIGMOID, JOINED, OUTERS, Item
 
 
 @dataclass(slots=True, eq=False)
@@ -99,6 +99,8 @@ def family(items: Sequence[Item], item: Item) -> tuple[Hashable, ...]:
         return "tanh", item.shape, item.batched
     if item.op == APPLY:
         return APPLY, item.attrs[0], tuple(shapes)
+    if item.op == JOINED:
+        return JOINED, item.attrs, item.args[::2]
     if item.op == OUTERS:
         return OUTERS, item.shape, item.args[1::2]
     return item.op, item.attrs, item.shape, item.batched, item.kind, tuple(shapes)

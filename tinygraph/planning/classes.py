@@ -9,7 +9,8 @@ taken out into an item of their own, which then is no part of it:
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..rolling.alignment import in_order
@@ -18,7 +19,9 @@ from ..rolling.keys import FREE, Args, Keys
 from ..rolling.refinement import edges, refine
 from ..rolling.rerolling import numbered
 from ..rolling.unification import sequences, unify
-from .items import APPLY, OUTERS, PRODUCT, SCALED, SUM, TOTALS, Item
+from .items import APPLY, JOINED, OUTERS, PRODUCT, SCALED, SUM, TOTALS, Item
+
+LONG = 128  # entries: products with shorter vectors are as fast one by one
 
 
 @dataclass(slots=True)
@@ -142,6 +145,68 @@ def take_out_early(classes: Classes) -> tuple[Classes, list[int]]:
 def _early(item: Item, args: tuple[int, ...], slots: Sequence[int], items: Sequence[Item]) -> Item:
     attrs = () if item.op == PRODUCT else tuple([item.attrs[s] for s in slots])
     return Item(item.op, attrs, args, item.shape, any(items[i].batched for i in args), item.kind, item.node)
+
+
+def join_products(classes: Classes, kept: Iterable[int]) -> tuple[Classes, list[int]]:
+    """In recurrences, a sum of several matrices times long vectors becomes one item; where each item went.
+
+    The items `kept` stay; what is drawn into another went to -1.
+
+    before -> after:    e_t + U_i^T a_t + U_f^T b_t   ->   e_t + [a_t b_t] [U_i; U_f]
+    """
+    items, of = classes.items, classes.of
+    uses = Counter(arg for item in items for arg in item.args) + Counter(kept)
+    slots = {
+        number: found
+        for number, members in enumerate(classes.members)
+        if classes.cyclic[classes.part_of[number]] and len(found := _joinable(classes, members, uses)) > 1
+    }
+    drawn = {items[i].args[s] for number, found in slots.items() for i in classes.members[number] for s in found}
+    new: list[Item] = []
+    names: list[int] = []
+    where = [-1] * len(items)
+    for i, item in enumerate(items):
+        if i in drawn:
+            continue
+        if of[i] in slots:
+            products = [items[item.args[s]] for s in slots[of[i]]]
+            args = tuple([where[arg] for product in products for arg in product.args])
+            attrs = tuple([product.attrs for product in products])
+            rest = [s for s in range(len(item.args)) if s not in slots[of[i]]]
+            if rest:
+                new.append(Item(JOINED, attrs, args, item.shape, item.batched, item.kind, item.node))
+                names.append(len(classes.members) + of[i])
+                args, attrs = (*[where[item.args[s]] for s in rest], len(new) - 1), (*[item.attrs[s] for s in rest], 1)
+            else:
+                item.op = JOINED
+            item.args, item.attrs = args, attrs
+        else:
+            item.args = tuple([where[arg] for arg in item.args])
+        where[i] = len(new)
+        names.append(of[i])
+        new.append(item)
+    return _condensed(new, _by_first(names), [item.args for item in new]), where
+
+
+def _joinable(classes: Classes, members: Sequence[int], uses: Mapping[int, int]) -> list[int]:
+    """The slots of a class of sums in which matrices are applied to long vectors of its own recurrence."""
+    items, of, part_of = classes.items, classes.of, classes.part_of
+    first = items[members[0]]
+    if first.op != SUM:
+        return []
+    found = []
+    for slot, sign in enumerate(first.attrs):
+        product = items[first.args[slot]]
+        number = of[first.args[slot]]
+        same = all(of[items[i].args[slot]] == number and uses[items[i].args[slot]] == 1 for i in members)
+        long = product.op == APPLY and product.batched and items[product.args[1]].shape[0] >= LONG
+        if same and long and sign == 1 and part_of[number] == part_of[of[members[0]]]:
+            found.append(slot)
+    return [slot for slot in found if _length(items, first, slot) == _length(items, first, found[0])]
+
+
+def _length(items: Sequence[Item], item: Item, slot: int) -> int:
+    return items[items[item.args[slot]].args[1]].shape[0]
 
 
 def _by_first(names: Sequence[int]) -> list[int]:

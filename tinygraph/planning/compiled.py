@@ -12,7 +12,8 @@ from ..graph.op import tape_of
 from ..graph.tape import cone
 from ..nest import leaves, map_nest
 from .batches import schedule
-from .classes import classes_of, take_out_early
+from .classes import classes_of, join_products, take_out_early
+from .collection import no_garbage_collection
 from .explanation import Explanation, explain
 from .normal_form import NormalForm
 from .program import Program
@@ -27,28 +28,34 @@ class Plan:
     one thread at a time; separate plans are independent.
     """
 
+    @no_garbage_collection()
     def __init__(self, outputs: Any, dtype: str) -> None:
         self.outputs, self.dtype = outputs, dtype
         roots = leaves(outputs)
         self.nodes = cone(roots)
         self.graph = roots[0].graph
         form = NormalForm(list(dict.fromkeys(roots)))
-        self.classes, place = take_out_early(classes_of(form.items))
-        self.places = {root: place[form.place[root.id]] for root in dict.fromkeys(roots)}
+        classes, place = take_out_early(classes_of(form.items))
+        kept = {root: place[form.place[root.id]] for root in dict.fromkeys(roots)}
+        self.classes, place = join_products(classes, kept.values())
+        self.places = {root: place[number] for root, number in kept.items()}
         self.batches = schedule(self.classes)
         self.programs: dict[int | None, Program] = {}
         self._needed = [node for node in self.nodes if node.op.name in ("input", "parameter")]
+        self._names = frozenset(node.attrs["name"] for node in self._needed)
 
     def __call__(self, feeds: Mapping[Any, Any]) -> Any:
         """The values. Raises `FeedError`, `UnknownNameError`, `ValueRangeError`, as `tg.evaluate` does."""
-        fed, batch = match(self.graph, feeds, self._needed)
+        complete = isinstance(feeds, Mapping) and self._names <= feeds.keys()  # without a look at each step
+        fed, batch = match(self.graph, feeds, () if complete else self._needed)
         values = self.program(batch)(fed)
         return map_nest(lambda root: values[root.id], self.outputs)
 
     def program(self, batch: int | None) -> Program:
         """The program for a batch size, None for feeds without a batch axis."""
         if batch not in self.programs:
-            self.programs[batch] = Program(self.classes, self.batches, self.places, batch, self.dtype)
+            with no_garbage_collection():
+                self.programs[batch] = Program(self.classes, self.batches, self.places, batch, self.dtype)
         return self.programs[batch]
 
     def explain(self, batch: int | None = None) -> Explanation:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..execute.arrays import NumpyArrays
-from .items import APPLY, OUTERS, TOTALS, Item
+from .items import OUTERS, TOTALS, Item
 from .storage import Storage
 from .strides import Strided, collapsed, step_between
 
@@ -81,14 +81,15 @@ class Emitter:
             slots = range(0, len(first.args), 1 + (first.op == OUTERS))
             found = {self.steps(self.slot(rows, s)) for s in slots}
             return len(rows) == 1 or (len(found) == 1 and None not in found)
-        matrix = first.op == APPLY  # which is made ready apart
-        return all(self.steady(self.slot(rows, s)) for s in range(matrix, len(first.args)))
+        return all(self.steady(self.slot(rows, s)) for s in first.read_slots)
 
     def slot(self, rows: Rows, slot: int) -> Rows:
         return [[self.items[i].args[slot] for i in row] for row in rows]
 
     def steps(self, rows: Rows) -> tuple[int, int] | None:
         """By how much the places grow by row and by member, if they do so steadily."""
+        if len(rows) == 1 and len(rows[0]) == 1:
+            return 0, 0
         places = self.storage.places
         buffer = places[rows[0][0]].buffer
         if any(places[i].buffer != buffer for row in rows for i in row):
@@ -112,11 +113,10 @@ class Emitter:
     def _runs(self, row: Sequence[int]) -> Iterator[tuple[int, int]]:
         """Where all operands of the members grow steadily."""
         places, items = self.storage.places, self.items
-        many = items[row[0]].op in (OUTERS, TOTALS)
+        slots = items[row[0]].read_slots
 
         def moves(a: int, b: int) -> tuple[Any, ...]:
-            matrix = items[a].op == APPLY
-            pairs = [(a, b), *(() if many else zip(items[a].args[matrix:], items[b].args[matrix:], strict=True))]
+            pairs = [(a, b), *((items[a].args[s], items[b].args[s]) for s in slots)]
             return tuple(
                 [
                     places[y].offset - places[x].offset if places[x].buffer == places[y].buffer else None

@@ -126,7 +126,7 @@ def _kernel(classes: Classes, calls: Sequence[Call], number: dict[int, int]) -> 
 def _function(call: Call) -> str:
     name: str = getattr(call.function, "__name__", "")
     if name == "reduce":
-        return "add.reduce"
+        return f"{call.function.__self__.__name__}.reduce"  # type: ignore[attr-defined]  # of a ufunc
     return name or str(getattr(call.function, "name", type(call.function).__name__))
 
 

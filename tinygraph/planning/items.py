@@ -12,11 +12,13 @@ from ..shapes import Shape
 SUM = "sum of terms"  # attrs: the sign of each operand
 PRODUCT = "product of factors"
 APPLY = "matrix times vector"  # operands: matrix, vector; attrs: (transposed, scale)
+JOINED = "sum of matrices times vectors"  # operands: matrix, vector, ...; attrs: (transposed, scale) of each
 SCALED = "scaled"  # attrs: the factor
 SPREAD = "one for each example"
 FIRST = "first example"
 OUTERS = "sum of outer products"  # operands d_1, x_1, d_2, x_2, ...: the sum of d_i x_i^T over i and the batch
 TOTALS = "sum over the batch"  # operands d_1, d_2, ...: their sum, and over the batch
+CHOSEN = "entry of a vector"  # operands: vectors along the last axis, integers
 HALF_SIGMOID = "sigmoid of twice"  # 1 / (1 + exp(-2 a))
 
 
@@ -36,6 +38,13 @@ class Item:
     kind: Kind
     node: Node
     label: str = ""
+
+    @property
+    def read_slots(self) -> range:
+        """The operands that one call reads where they stand: no matrices, which are made ready apart, and no terms."""
+        if self.op in (APPLY, JOINED):
+            return range(1, len(self.args), 2)
+        return range(0 if self.op in (OUTERS, TOTALS) else len(self.args))
 
     @property
     def leaf(self) -> bool:

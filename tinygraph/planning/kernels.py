@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from ..execute.arrays import NumpyArrays
+from .choosing import LAST, chosen, log_softmax, one_hot
 from .emission import Array, Emitter, Rows
-from .items import APPLY, FIRST, HALF_SIGMOID, OUTERS, PRODUCT, SCALED, SPREAD, SUM, TOTALS, Item
+from .items import APPLY, CHOSEN, FIRST, HALF_SIGMOID, JOINED, OUTERS, PRODUCT, SCALED, SPREAD, SUM, TOTALS, Item
 from .strides import Strided, collapsed
 
 
@@ -144,6 +145,24 @@ def _apply(e: Emitter, rows: Rows, item: Item) -> None:
         e.call(np.dot if flat_out.contiguous else np.matmul, left[0], matrices[0], right[0])
     else:
         e.call(np.matmul, left[0] if shared else left, matrices, right)
+
+
+def _joined(e: Emitter, rows: Rows, item: Item) -> None:
+    """[x_1 x_2 ...] [M_1; M_2; ...]: the vectors are brought side by side, then it is one product."""
+    for row in rows:
+        args = [e.items[row[0]].args[k : k + 2] for k in range(0, len(item.args), 2)]
+        key = tuple((matrix, *attrs) for (matrix, _), attrs in zip(args, e.items[row[0]].attrs, strict=True))
+        stacked, out = e.matrices(key), e.view([row])
+        count, length, _ = stacked.shape
+        room = e.scratch((len(row), e.batch if item.batched else 1, count, length))
+        for k, grid in enumerate(e.slot([row], s) for s in item.read_slots):
+            e.call(np.copyto, room[:, :, k], e.view(grid).array(e.buffers)[0])
+        flat = out.merged(1, 3)
+        matrix, side = stacked.reshape(-1, stacked.shape[-1]), (*room.shape[:2], -1)
+        if flat is None:
+            e.call(np.matmul, room.reshape(side), matrix, out.array(e.buffers)[0])
+        else:
+            e.call(np.matmul, room.reshape(-1, len(matrix)), matrix, flat.array(e.buffers)[0])
 
 
 def _outers(e: Emitter, rows: Rows, item: Item) -> None:
@@ -288,6 +307,14 @@ class _Row:
         np.copyto(out, np.asarray(self.item.node.op.run(self.xp, self.item.node, *operands)).reshape(out.shape))
 
 
+def _log_softmax(e: Emitter, rows: Rows, item: Item) -> None:
+    (log_softmax if item.attrs == LAST else _table)(e, rows, item)
+
+
+def _one_hot(e: Emitter, rows: Rows, item: Item) -> None:
+    (one_hot if dict(item.attrs)["axis"] == -1 else _table)(e, rows, item)
+
+
 UFUNCS: dict[str, Callable[..., Any]] = {
     "div": np.divide, "exp": np.exp, "log": np.log, "sqrt": np.sqrt, "sin": np.sin, "cos": np.cos,
 }  # fmt: skip
@@ -298,11 +325,15 @@ KERNELS: dict[str, Callable[[Emitter, Rows, Item], None]] = {
     SUM: _sum,
     PRODUCT: _product,
     APPLY: _apply,
+    JOINED: _joined,
     OUTERS: _outers,
     TOTALS: _totals,
     SPREAD: _copy,
     FIRST: _copy,
     SCALED: _scaled,
+    CHOSEN: chosen,
+    "log_softmax": _log_softmax,
+    "one_hot": _one_hot,
     "mean_batch": _mean_batch,
     "batch_size": _batch_size,
 }

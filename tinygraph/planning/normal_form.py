@@ -3,8 +3,10 @@
 before -> after:
     a + b - c + ...           one sum of terms, however it was nested
     a * b * c * ...           one product of factors
+    a * c + b * c             (a + b) * c
     sum_batch(outer(d, x))    one sum of outer products over terms and batch; likewise sums over the batch
     sigmoid(W x + b)          sigmoid of twice ((W/2) x + b/2), which is (1 + tanh(...)) / 2
+    cross_entropy(s, y)       -log_softmax(s)[y], and softmax(s) beside it exp(log_softmax(s))
     an initial state          one for each example, so that the first step is like the others
 
 Only values with one use are drawn into another; equal applications are one.
@@ -12,22 +14,36 @@ Only values with one use are drawn into another; equal applications are one.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+
+import numpy as np
 
 from ..graph.node import Node
 from ..graph.tape import cone
-from .items import APPLY, FIRST, HALF_SIGMOID, OUTERS, PRODUCT, SCALED, SPREAD, SUM, TOTALS, Item
+from ..shapes import Shape
+from .choosing import LAST
+from .items import APPLY, CHOSEN, FIRST, HALF_SIGMOID, OUTERS, PRODUCT, SCALED, SPREAD, SUM, TOTALS, Item
 
 HALF = Fraction(1, 2)
 
 
+@dataclass(slots=True, frozen=True)
+class _Term:
+    """A product, with a sign; `node` has the value of the product."""
+
+    sign: int
+    factors: tuple[int, ...]
+    node: Node
+
+
 @dataclass(slots=True)
 class _Terms:
-    """A sum that is not an item yet: (sign, item) for each term."""
+    """A sum that is not an item yet."""
 
-    terms: list[tuple[int, int]]
+    terms: list[_Term]
 
 
 @dataclass(slots=True)
@@ -91,14 +107,23 @@ class NormalForm:
         self.place = {node: new[number] for node, number in self.place.items()}
 
     # Making items
-    def _add(self, op: str, attrs: Hashable, args: tuple[int, ...], node: Node, batched: bool | None = None) -> int:
-        """The item of an application; one that is there already is used again."""
-        key = (op, attrs, args, node.id if not args else node.shape)
+    def _add(
+        self,
+        op: str,
+        attrs: Hashable,
+        args: tuple[int, ...],
+        node: Node,
+        batched: bool | None = None,
+        shape: Shape | None = None,
+    ) -> int:
+        """The item of an application, of the shape of `node` if no other is given; one that is there is used again."""
+        shape = node.shape if shape is None else shape
+        key = (op, attrs, args, node.id if not args else shape)
         known = self._known.get(key)
         if known is None:
             wide = any(self.items[i].batched for i in args) if batched is None else batched
             known = self._known[key] = len(self.items)
-            self.items.append(Item(op, attrs, args, node.shape, wide, node.kind, node))
+            self.items.append(Item(op, attrs, args, shape, wide, node.kind, node))
         return known
 
     def _applied(self, node: Node) -> int:
@@ -131,10 +156,7 @@ class NormalForm:
     def _made(self, node: Node, form: _Terms | _Factors | _Outers | _Totals) -> int:
         match form:
             case _Terms(terms):
-                ordered = sorted(terms, key=lambda term: -term[0])  # + first
-                if len(ordered) == 1 and ordered[0][0] == 1 and self.items[ordered[0][1]].shape == node.shape:
-                    return ordered[0][1]
-                return self._add(SUM, tuple([s for s, _ in ordered]), tuple([i for _, i in ordered]), node)
+                return self._sum_of(terms, node)
             case _Factors(factors):
                 return self._add(PRODUCT, (), tuple(factors), node)
             case _Totals(terms):
@@ -144,6 +166,34 @@ class NormalForm:
                     return self._add(OUTERS, (), tuple([i for pair in pairs for i in pair]), node, False)
                 made = [self._add("outer", (), pair, node) for pair in pairs]
                 return made[0] if len(made) == 1 else self._add(SUM, (1,) * len(made), tuple(made), node)
+
+    def _sum_of(self, terms: Sequence[_Term], node: Node) -> int:
+        """The item of a sum: common factors are taken out, positive terms come first."""
+        factor = _common_factor(terms)
+        if factor is not None:
+            terms = self._taken_out(factor, terms, node)
+        shape = np.broadcast_shapes(*[self.items[i].shape for term in terms for i in term.factors])
+        if len(terms) == 1 and terms[0].sign == 1:
+            return self._product_of(terms[0])
+        if all(term.sign == -1 for term in terms) and len(terms) > 1:  # -(a + b): its terms can stand side by side
+            whole = self._sum_of([replace(term, sign=1) for term in terms], node)
+            return self._add(SUM, (-1,), (whole,), node, shape=shape)
+        ordered = sorted(terms, key=lambda term: -term.sign)
+        items = tuple([self._product_of(term) for term in ordered])
+        return self._add(SUM, tuple([term.sign for term in ordered]), items, node, shape=shape)
+
+    def _taken_out(self, factor: int, terms: Sequence[_Term], node: Node) -> list[_Term]:
+        """a c + b c + d as (a + b) c + d, for the factor c."""
+        having = [_without(term, factor) for term in terms if _has(term, factor)]
+        sign = max(term.sign for term in having)  # -a c - b c as -(a + b) c
+        rest = self._sum_of([replace(term, sign=sign * term.sign) for term in having], node)
+        return [term for term in terms if not _has(term, factor)] + [_Term(sign, (rest, factor), node)]
+
+    def _product_of(self, term: _Term) -> int:
+        if len(term.factors) == 1:
+            return term.factors[0]
+        shape = np.broadcast_shapes(*[self.items[i].shape for i in term.factors])
+        return self._add(PRODUCT, (), term.factors, term.node, shape=shape)
 
     def _drawn_in(self, node: Node, into: Node) -> _Form | None:
         """The form of an operand that nothing else uses, if it may become part of the user."""
@@ -160,12 +210,13 @@ class NormalForm:
             return _Outers([pair for form in outers for pair in form.pairs], outers[0].summed)
         if all(isinstance(form, _Totals) for form in forms) and set(signs) == {1}:
             return _Totals([term for form in forms if isinstance(form, _Totals) for term in form.terms])
-        terms: list[tuple[int, int]] = []
+        terms: list[_Term] = []
         for sign, arg, form in zip(signs, node.args, forms, strict=True):
             if isinstance(form, _Terms):
-                terms += [(sign * inner, item) for inner, item in form.terms]
+                terms += [replace(term, sign=sign * term.sign) for term in form.terms]
             else:
-                terms.append((sign, self._item(arg)))
+                factors = tuple(form.factors) if isinstance(form, _Factors) else (self._item(arg),)
+                terms.append(_Term(sign, factors, arg))
         return _Terms(terms)
 
     def _product(self, node: Node) -> _Form:
@@ -203,20 +254,20 @@ class NormalForm:
         if self._uses[x.id] == 1 and isinstance(form, _Outers) and not form.summed:
             return _Outers(form.pairs, True)
         if self._uses[x.id] == 1 and isinstance(form, _Terms) and all(self._whole(t, node) for t in form.terms):
-            return _Totals([item for _, item in form.terms])
+            return _Totals([self._product_of(term) for term in form.terms])
         return _Totals([self._item(x)])
 
-    def _whole(self, term: tuple[int, int], node: Node) -> bool:
-        sign, item = term
-        return sign == 1 and self.items[item].batched and self.items[item].shape == node.shape
+    def _whole(self, term: _Term, node: Node) -> bool:
+        item = self.items[self._product_of(term)]
+        return term.sign == 1 and item.batched and item.shape == node.shape
 
     def _sigmoid(self, node: Node) -> _Form | None:
         (x,) = node.args
         form = self._forms.get(x.id)
         if not isinstance(form, _Terms) or self._uses[x.id] != 1 or x.shape != node.shape:
             return None
-        halved = [self._halved(item) for _, item in form.terms]
-        terms = [(sign, item) for (sign, _), item in zip(form.terms, halved, strict=True) if item is not None]
+        halved = [self._halved(self._product_of(term)) for term in form.terms]
+        terms = [replace(t, factors=(i,)) for t, i in zip(form.terms, halved, strict=True) if i is not None]
         if len(terms) < len(halved):
             return None
         return self._add(HALF_SIGMOID, (), (self._made(x, _Terms(terms)),), node)
@@ -228,6 +279,18 @@ class NormalForm:
             transposed, scale = item.attrs
             return self._add(APPLY, (transposed, scale * HALF), item.args, item.node)
         return None if item.batched else self._add(SCALED, HALF, (number,), item.node)
+
+    def _cross_entropy(self, node: Node) -> _Form:
+        scores, target = node.args
+        logarithm = self._add("log_softmax", LAST, (self._item(scores),), node, shape=scores.shape)
+        entry = self._add(CHOSEN, (), (logarithm, self._item(target)), node)
+        return _Terms([_Term(-1, (entry,), node)])
+
+    def _softmax(self, node: Node) -> _Form | None:
+        """Only where its logarithm is there."""
+        logarithm = self._known.get(("log_softmax", LAST, (self._item(node.args[0]),), node.shape))
+        last = tuple(node.attrs.items()) == LAST
+        return self._add("exp", (), (logarithm,), node) if last and logarithm is not None else None
 
     def _alias(self, node: Node) -> _Form | None:
         """The value itself, which takes over the label."""
@@ -243,6 +306,25 @@ class NormalForm:
         return self._item(x) if x.batched else self._add(SPREAD, (), (self._plain(x),), node, True)
 
 
+def _common_factor(terms: Sequence[_Term]) -> int | None:
+    """The factor that most products have, if it is more than one of them."""
+    products = [set(term.factors) for term in terms if len(term.factors) > 1]
+    if len(products) < 2:
+        return None
+    counted = Counter(factor for factors in products for factor in factors)
+    factor, count = max(counted.items(), key=lambda entry: (entry[1], -entry[0]))
+    return factor if count > 1 else None
+
+
+def _has(term: _Term, factor: int) -> bool:
+    return len(term.factors) > 1 and factor in term.factors
+
+
+def _without(term: _Term, factor: int) -> _Term:
+    at = term.factors.index(factor)
+    return replace(term, factors=term.factors[:at] + term.factors[at + 1 :])
+
+
 _RULES = {
     **dict.fromkeys(("add", "sub", "neg"), NormalForm._sum),
     **dict.fromkeys(("identity", "stop_gradient"), NormalForm._alias),
@@ -252,6 +334,8 @@ _RULES = {
     "outer": NormalForm._outer,
     "sum_batch": NormalForm._sum_batch,
     "sigmoid": NormalForm._sigmoid,
+    "cross_entropy": NormalForm._cross_entropy,
+    "softmax": NormalForm._softmax,
     "spread": NormalForm._spread,
 }
 

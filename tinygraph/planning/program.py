@@ -91,5 +91,5 @@ class Program:
 
 
 def _fill(target: Array, data: Array, axis: int) -> None:
-    """Data may lack the batch axis, which stands at `axis`."""
-    target[...] = data if data.ndim == target.ndim else np.expand_dims(data, axis)
+    """Data may lack the batch axis, which stands at `axis`, 0 or 1."""
+    target[...] = data[:, None] if axis and data.ndim < target.ndim else data

@@ -18,7 +18,7 @@ import numpy as np
 from ..graph.node import Kind
 from .batches import Batch
 from .classes import Classes
-from .items import APPLY, HALF_SIGMOID, PRODUCT, SUM, Item
+from .items import APPLY, HALF_SIGMOID, JOINED, OUTERS, PRODUCT, SUM, Item
 
 
 @dataclass(slots=True, frozen=True)
@@ -56,15 +56,18 @@ def store(classes: Classes, batches: Sequence[Batch], batch: int, kept: Collecti
         at = home.of(i)
         if uses.made[i] >= 0:
             uses.made[at] = min(uses.made[at], uses.made[i])
+    guests = _guests(classes, uses, home)
     storage = Storage([Place(0, 0)] * len(classes.items), [], [])
-    for group in groups(classes, batches, home):
+    for group in groups(classes, batches, home, {classes.of[i] for pair in guests.values() for i in pair if i >= 0}):
         item = classes.items[classes.members[group[0]][0]]
         size = block(item, batch)
         passing = all(_passes(classes.members[number], uses) for number in group)
-        slots = 1 if passing else max(len(classes.members[number]) for number in group)
-        for k, number in enumerate(group):
-            for slot, i in enumerate(classes.members[number]):
-                storage.places[i] = Place(len(storage.sizes), (k * slots + (0 if passing else slot)) * size)
+        lines = [_line(classes.members[number], guests.get(number)) for number in group]
+        slots = 1 if passing else max(map(len, lines))
+        for k, line in enumerate(lines):
+            for slot, i in enumerate(line):
+                if i >= 0:
+                    storage.places[i] = Place(len(storage.sizes), (k * slots + (0 if passing else slot)) * size)
         storage.sizes.append(len(group) * slots * size)
         storage.kinds.append(item.kind)
     for i in range(len(storage.places)):
@@ -144,8 +147,7 @@ def _overwritten(classes: Classes, uses: _Uses, members: Sequence[int], slot: in
     for i in members:
         arg = items[i].args[slot]
         one, whole = items[arg], items[i]
-        same = (one.shape, one.batched, one.kind) == (whole.shape, whole.batched, whole.kind)
-        if one.leaf or not same or len(uses.users[arg]) != 1 or uses.last[arg] != uses.made[i]:
+        if one.leaf or not _like(one, whole) or len(uses.users[arg]) != 1 or uses.last[arg] != uses.made[i]:
             return False
     return True
 
@@ -156,8 +158,59 @@ def _passes(members: Sequence[int], uses: _Uses) -> bool:
     return uses.made[order[0]] >= 0 and all(uses.last[before] < uses.made[after] for before, after in pairwise(order))
 
 
-def groups(classes: Classes, batches: Sequence[Batch], home: _Home) -> list[list[int]]:
-    """The classes that share a buffer, in their order there; every class with a place of its own is in one group."""
+def _line(members: Sequence[int], guests: tuple[int, int] | None) -> list[int]:
+    """What stands in a row: a class, between its guests."""
+    return list(members) if guests is None else [guests[0], *members, guests[1]]
+
+
+def _guests(classes: Classes, uses: _Uses, home: _Home) -> dict[int, tuple[int, int]]:
+    """Classes by number with the lone items that stand before and behind them, -1 for none.
+
+    What reads h_0, h_1, ... then sees one array, though h_0 is no member of the class of h_1, h_2, ...
+    """
+    items, of = classes.items, classes.of
+    found: dict[int, tuple[int, int]] = {}
+    hosted: set[int] = set()
+    for operands in _read_in_order(classes):
+        for lone, neighbour in ((operands[0], operands[1]), (operands[-1], operands[-2])):
+            at = home.of(neighbour)
+            members = classes.members[of[at]]
+            alone = len(classes.members[of[lone]]) == 1 and home.of(lone) == lone and lone not in hosted
+            if not alone or len(members) == 1 or not _like(items[lone], items[at]) or _passes(members, uses):
+                continue
+            before, behind = found.get(of[at], (-1, -1))
+            if at == members[0] and before < 0:
+                found[of[at]] = lone, behind
+                hosted.add(lone)
+            elif at == members[-1] and behind < 0:
+                found[of[at]] = before, lone
+                hosted.add(lone)
+    return found
+
+
+def _read_in_order(classes: Classes) -> Iterator[list[int]]:
+    """What each class reads in a slot, and each sum of outer products, in the order of members; three at least."""
+    order = {i: (number, k) for number, members in enumerate(classes.members) for k, i in enumerate(members)}
+    for members in classes.members:
+        item = classes.items[members[0]]
+        if item.op == OUTERS:
+            for args in (classes.items[i].args for i in members if len(classes.items[i].args) > 4):
+                yield [x for _, x in sorted(zip(args[::2], args[1::2], strict=True), key=lambda pair: order[pair[0]])]
+        elif len(members) > 2:
+            for slot in range(len(item.args)):
+                yield [classes.items[i].args[slot] for i in members]
+
+
+def _like(one: Item, other: Item) -> bool:
+    """Whether their values have one size and kind."""
+    return (one.shape, one.batched, one.kind) == (other.shape, other.batched, other.kind)
+
+
+def groups(classes: Classes, batches: Sequence[Batch], home: _Home, taken: Collection[int] = ()) -> list[list[int]]:
+    """The classes that share a buffer, in their order there; every class with a place of its own is in one group.
+
+    Those that are `taken` stand with others already.
+    """
     claims = [
         *_most_frequent(_operands(classes, batches, True)),
         *_most_frequent(
@@ -171,7 +224,7 @@ def groups(classes: Classes, batches: Sequence[Batch], home: _Home) -> list[list
     ]
     at = [classes.of[home.of(members[0])] for members in classes.members]
     order = _flavours(classes)
-    taken: set[int] = set()
+    taken = set(taken)
     found: list[list[int]] = []
     for claim in [*claims, *([number] for number in range(len(classes.members)))]:
         for group in _alike(classes, [n for n in dict.fromkeys(at[c] for c in claim) if n not in taken]):
@@ -196,8 +249,10 @@ def _operands(classes: Classes, batches: Sequence[Batch], products: bool) -> Ite
     items, of = classes.items, classes.of
     for batch in batches:
         first = items[batch.first]
-        if len(batch.rows) > 1 and (first.op == APPLY) == products:
-            for slot in (1,) if products else range(len(first.args)):
+        if first.op == JOINED and products:
+            yield from (tuple(of[items[row[0]].args[slot]] for slot in first.read_slots) for row in batch.rows)
+        elif len(batch.rows) > 1 and (first.op == APPLY) == products:
+            for slot in first.read_slots if products else range(len(first.args)):
                 yield tuple(of[items[row[0]].args[slot]] for row in batch.rows)
 
 
@@ -230,7 +285,7 @@ def _flavours(classes: Classes) -> list[int]:
             item = classes.items[i]
             if item.op == HALF_SIGMOID:
                 found[number] = 0
-            if found[number] == 0 and item.op in (HALF_SIGMOID, SUM, APPLY):
+            if found[number] == 0 and item.op in (HALF_SIGMOID, SUM, APPLY, JOINED):
                 for arg in item.args:
                     if not classes.items[arg].leaf or not classes.items[arg].batched:
                         found[classes.of[arg]] = 0

@@ -9,7 +9,6 @@ from math import prod
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from ..errors import GraphError
 
@@ -33,7 +32,7 @@ class Strided:
         if 0 not in self.shape and not 0 <= first <= last < base.size:
             raise GraphError(f"a plan looked at elements {first}..{last} of a buffer of {base.size}")
         size = base.itemsize
-        return as_strided(base[self.offset :], self.shape, [s * size for s in self.strides])
+        return np.ndarray(self.shape, base.dtype, base, self.offset * size, [s * size for s in self.strides])
 
     @property
     def contiguous(self) -> bool:
@@ -65,9 +64,7 @@ def dense(shape: Sequence[int]) -> tuple[int, ...]:
 def collapsed(views: Sequence[Strided]) -> list[Strided]:
     """The same elements over as few axes as all views allow: NumPy then runs its shortest loops."""
     rank = len(views[0].shape)
-    shape = tuple(
-        max((view.shape[a] for view in views), key=lambda n: (n == 0, n)) for a in range(rank)
-    )  # 0 wins over 1
+    shape = [0 if 0 in sizes else max(sizes) for sizes in zip(*[view.shape for view in views], strict=True)]
     strides = [
         [s if n == full else 0 for n, s, full in zip(view.shape, view.strides, shape, strict=True)] for view in views
     ]

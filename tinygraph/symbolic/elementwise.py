@@ -56,7 +56,7 @@ class OwnSymbols(SymbolicArrays):
     def __getattribute__(self, name: str) -> Any:
         if name in _FUNCTIONS:
             return lambda x: self._each(name, x)
-        if name in ("relu", "step", "greater", "greater_equal", "less", "less_equal", "equal", "max"):
+        if name in ("relu", "step", "greater", "greater_equal", "less", "less_equal", "equal", "max", "max_pool"):
             raise DifferentiationError(f"{name} is not smooth: SymPy does not differentiate it")
         return super().__getattribute__(name)
 

@@ -60,7 +60,7 @@ class _Chain:
 def _chain(cell: Cell, steps: int, skip: bool, odd: int, joined: bool) -> _Chain:
     graph, shapes = Graph(), cell.shapes(dict.fromkeys(cell.sizes, 2))
     shared = {name: graph.parameter(name, shapes[name]) for name in cell.parameters}
-    shared |= {name: graph.input(name, shapes[name]) for name in cell.contexts}
+    shared |= {n: graph.input(n, shapes[n], kind=role.kind) for n, role in cell.contexts.items()}
     with graph.at(step=0):
         first = [graph.relabel(graph.input(f"{state}_0", shapes[state]), state) for state in cell.states]
         chain = _Chain(graph, [first], [_joined(graph, first) if joined else first[0]])
