@@ -13,6 +13,7 @@ from tinygraph.graph import Node
 from tinygraph.rolling import Rolled, roll
 from tinygraph.symbolic.notation import Notation, labels_of
 
+from .element_names import word
 from .kinds import Kinds
 from .labels import Span
 from .places import AFTER, BEFORE, Column, Place, find_lanes, find_places
@@ -48,7 +49,7 @@ class _RollingUp:
         self.scene = Scene(columns, [lane for lane in self.lanes if lane in kept], states=selection.states)
         self.column = {column.place: i for i, column in enumerate(columns)}
         self.box: dict[int, int] = {}
-        self.delays: dict[tuple[int, int], int] = {}
+        self.delays: dict[tuple[int, int, str], int] = {}
         self.counts: Counter[Key] = Counter()
         self.connected: set[str] = set()
 
@@ -58,7 +59,7 @@ class _RollingUp:
                 self.scene.absorbed += 1
                 continue
             self.box[node.id] = len(self.scene.boxes)
-            key = self._key(node, self.kinds.part(node))
+            key = self._key(node, self.lane[node.id], self.kinds.part(node))
             column = self.column.get(self.places[node.id], -1)
             self.scene.boxes.append(node_box(node, self.kinds, key, column, self.lane[node.id]))
         for node in self.shown:
@@ -66,9 +67,9 @@ class _RollingUp:
         self.scene.hidden = len(self.selection.nodes) - len(self.shown)
         return self.scene
 
-    def _key(self, node: Node, part: str) -> Key:
+    def _key(self, node: Node, lane: str, part: str) -> Key:
         place = self.places[node.id]
-        key = ("steps" if isinstance(place, int) else place, self.lane[node.id], part)
+        key = ("steps" if isinstance(place, int) else place, lane, part)
         self.counts[key] += 1
         return (*key, str(self.counts[key]))
 
@@ -140,26 +141,26 @@ class _RollingUp:
             source = self._now(arg)
             late = self.times.get(node.id, self.now) - self.times.get(arg.id, self.now)
             if node.id in self.times and late and source is not arg:
-                start = self._delay(source, late, self._beginning(node, position))
+                start = self._delay(source, late, self.lane[node.id], self._beginning(node, position))
             else:
                 start = self.box[source.id]
             over_time = node.id not in self.times and arg.id in self.times  # one edge for those from all steps
             self._connect(start, self.box[node.id], 0 if over_time else position)
 
-    def _delay(self, source: Node, late: int, beginning: Node | None) -> int:
-        """The box through which a value comes that is read `late` steps after its own."""
-        if (source.id, late) not in self.delays:
-            self.delays[source.id, late] = len(self.scene.boxes)
+    def _delay(self, source: Node, late: int, lane: str, beginning: Node | None) -> int:
+        """The box through which a value comes into a lane that is read `late` steps after its own."""
+        if (source.id, late, lane) not in self.delays:
+            self.delays[source.id, late, lane] = len(self.scene.boxes)
             name = f"delay {late}" if late > 0 else f"ahead {-late}"
             words = f"the value of {abs(late)} step{'s' * (abs(late) > 1)} {'before' if late > 0 else 'after'}"
-            own = f"{self.kinds.elements[source.id]}--{name.replace(' ', '')}"
+            own = f"{self.kinds.elements[source.id]}--{name.replace(' ', '')}{word(lane) if lane else ''}"
             box = Box(
-                own, "delay", (Span(name),), self._key(source, name), self.column[self.now],
-                self.lane[source.id], "delay", words, (Span(name),), "delay",
+                own, "delay", (Span(name),), self._key(source, lane, name), self.column[self.now],
+                lane, "delay", words, (Span(name),), "delay",
             )  # fmt: skip
             self.scene.boxes.append(box)
-            self._connect(self.box[source.id], self.delays[source.id, late], 0, loop=True)
-        start = self.delays[source.id, late]
+            self._connect(self.box[source.id], self.delays[source.id, late, lane], 0, loop=True)
+        start = self.delays[source.id, late, lane]
         if beginning is not None:
             self._connect(self.box[beginning.id], start, 1, folded=True)
         return start

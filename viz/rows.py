@@ -42,7 +42,7 @@ def find_rows(scene: Scene) -> dict[Key, int]:
         for key in members:
             rows[key] = max([base, *(rows[source] + 1 for source in below[key])])
         base = max([base, *(rows[key] + 1 for key in members if key[0] != AFTER)])
-    _lift(scene, rows, order)
+    _lift(scene, rows, order, lane_of)
     return _without_gaps(rows)
 
 
@@ -72,10 +72,14 @@ def in_order(keys: list[Key], edges: list[tuple[Key, Key]]) -> list[Key]:
     return order
 
 
-def _lift(scene: Scene, rows: dict[Key, int], order: list[Key]) -> None:
-    """Put parts that nothing of their column feeds just below their lowest user."""
+def _lift(scene: Scene, rows: dict[Key, int], order: list[Key], lane_of: dict[Key, int]) -> None:
+    """Put parts that nothing of their column feeds just below their lowest user, but into no other lane."""
     local = key_edges(scene)
     fed = {target for _, target in local}
+    top: dict[int, int] = {}
+    for key in order:
+        if key in fed and key[0] != AFTER:
+            top[lane_of[key]] = max(top.get(lane_of[key], 0), rows[key])
     users: dict[Key, list[Key]] = {}
     for source, target in local:
         users.setdefault(source, []).append(target)
@@ -86,7 +90,8 @@ def _lift(scene: Scene, rows: dict[Key, int], order: list[Key]) -> None:
             remote.setdefault(early, []).append(late)
     for key in reversed(order):
         if key not in fed and key in users:
-            rows[key] = max(rows[key], min(rows[user] for user in users[key]) - 1)
+            under = min(rows[user] for user in users[key]) - 1
+            rows[key] = max(rows[key], min(under, top.get(lane_of[key], under)))
         elif key in remote and key not in users:
             rows[key] = max(rows[key], min(rows[user] for user in remote[key]))
 

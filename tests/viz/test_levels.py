@@ -122,6 +122,16 @@ def test_the_check_of_marks_can_fail() -> None:
     assert struck(layout)
 
 
+@pytest.mark.parametrize("options", [{"cell": "gru"}, {"cell": "elman", "attention": "dot"}])
+@pytest.mark.parametrize("level", ["cell", "rolled", "rolled cell"])
+def test_sequence_to_sequence_is_tidy(options: dict[str, str], level: str) -> None:
+    model = models.SequenceToSequence(5, 4, hidden=3, embedding=2, **options)
+    scene, layout = built(model.unroll(3, 3).loss, level)
+    check_tidy(scene, layout)
+    if level == "cell":
+        assert not overlaps([r for column, _, r in layout.panels if column == 2])
+
+
 # A cell as one box
 def weights(drawing: Any) -> list[str]:
     return ["".join(next(g.iter(f"{SVG}text")).itertext()) for g in groups(drawing, "weight")]
