@@ -524,14 +524,20 @@ ERRORS: dict[str, tuple[list[str], str]] = {
 
 
 @pytest.mark.parametrize(("words", "message"), ERRORS.values(), ids=ERRORS)
-def test_an_error_is_one_line(words, message, command, made):
+def test_an_error_is_one_line(words, message, forks, made):
     """On the standard error, with an exit status; and whatever was there before is there still."""
     before = snapshot(made)
-    done = command(*words, cwd=made)
+    done = forks(*words, cwd=made)
     assert_one_line(done, message)
     assert {name: data for name, data in snapshot(made).items() if name in before} == before
     assert not list(made.rglob("*.tmp"))
     assert not (made / "new" / models.CHECKPOINT).exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("words", "message"), list(ERRORS.values())[::8], ids=list(ERRORS)[::8])
+def test_an_error_is_one_line_of_a_process(words, message, made):
+    assert_one_line(in_a_process(*words, cwd=made), message)
 
 
 def test_a_full_disk_while_training(command, made, tmp_path):
