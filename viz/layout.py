@@ -260,8 +260,8 @@ class _LayOut:
                 layout.headings.append((column, (self.column_x[column] + width / 2, header + HEADER_TEXT * 0.8)))
                 top = header - LANE_PADDING
         if len(self.scene.lanes) > 1:
-            for lane, (_, high) in spans.items():
-                layout.lane_names.append((lane, (0.0, self.channels.row_y[high])))
+            named = {lane: high for lane, (_, high) in spans.items() if lane}
+            layout.lane_names = [(lane, (0.0, self.channels.row_y[high])) for lane, high in named.items()]
         low = max(self.channels.floor[0], *(r.bottom for r in layout.boxes))
         for column in self.cuts:
             x = self.column_x[column] - self.room[column] - (CLEARANCE + CUT_GAP) / 2

@@ -102,8 +102,9 @@ def fold_sizes(fold: Any, steps: int) -> tuple[int, int]:
 def find_lanes(nodes: list[Node], places: dict[int, Place]) -> tuple[list[str], dict[int, str]]:
     """The scopes that become lanes, from the bottom to the top, and the lane of each node by id.
 
-    A node without a scope stands in the highest lane that it depends on, a leaf in the lowest that
-    uses it. Scopes that feed each other within one step cannot be stacked: then there is one lane.
+    A node without a scope stands in the highest lane that it depends on; where it depends on none, in a lane
+    without a name below all others. A leaf stands in the lowest lane that uses it. Scopes that feed each other
+    within one step cannot be stacked: then there is one lane.
     """
     below: dict[int, frozenset[str]] = {}  # the scopes just below a node without one, seen through others like it
     above: dict[str, set[str]] = {node.scope: set() for node in nodes if node.scope and places[node.id] != RAIL}
@@ -120,16 +121,21 @@ def find_lanes(nodes: list[Node], places: dict[int, Place]) -> tuple[list[str], 
     order = _stacked(list(above), above)
     if len(order) < 2:
         return [""], dict.fromkeys((node.id for node in nodes), "")
+    basis = {node.id for node in nodes if not node.op.leaf and not node.scope and not below[node.id]}
+    basis = {id for id in basis if isinstance(places[id], int)}
+    order = ["", *order] if basis else order
     rank = {name: i for i, name in enumerate(order)}
     lane: dict[int, str] = {}
     for node in nodes:
-        if node.scope or below[node.id]:
+        if node.id in basis:
+            lane[node.id] = ""
+        elif node.scope or below[node.id]:
             lane[node.id] = (
                 node.scope if node.scope in rank else max(below[node.id], key=rank.__getitem__, default=order[0])
             )
     for node in reversed(nodes):
         for arg in node.args:
-            if arg.id not in lane or (not arg.scope and not below[arg.id]):
+            if arg.id not in lane or (arg.id not in basis and not arg.scope and not below[arg.id]):
                 known = lane.get(arg.id, order[-1])
                 lane[arg.id] = min(known, lane.get(node.id, order[0]), key=rank.__getitem__)
     return order, {node.id: lane.get(node.id, order[0]) for node in nodes}

@@ -191,8 +191,9 @@ sys.path.insert(0, {tests!r})
 from viz.pictures import CASES
 from tinygraph import models, viz
 from tinygraph.commands.picturing import Wish, picture_of
-drawings = [viz.draw(CASES[name](), backward=back) for name in {names!r} for back in (False, True)]
-text = "".join(part for drawing in drawings for part in (drawing.svg, drawing.dot, drawing.tex))
+levels = [dict(), dict(backward=True), dict(detail="cell"), dict(detail="nodes"), dict(rolled=True)]
+drawings = [viz.draw(CASES[name](), **level) for name in {names!r} for level in levels]
+text = "".join(part for drawing in drawings for part in (drawing.svg, drawing.dot, drawing.tex)) + viz.legend().svg
 text += viz.compare(models.elman, models.lstm).svg + picture_of(Wish("gru", steps=2, frames=True)).html
 print(hashlib.sha256(text.encode()).hexdigest())
 """

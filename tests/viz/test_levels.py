@@ -208,6 +208,15 @@ def test_teacher_forcing_has_no_path_between_steps() -> None:
         assert "given in place of a state" in drawing.svg
 
 
+def test_a_readout_stands_above_the_cell() -> None:
+    net = tg.unroll(models.elman, steps=2, I=3, H=4)
+    scores = models.readout(net, 2)
+    scene, layout = built(models.softmax_cross_entropy(scores), "gates")
+    assert scene.lanes == ["", "readout", "loss"]
+    assert {box.lane for box in scene.boxes if box.kind == "state"} == {""}
+    assert [name for name, _ in layout.lane_names] == ["readout", "loss"]
+
+
 # Rolled
 def test_the_rolled_net_does_not_depend_on_the_steps() -> None:
     for name in ("elman", "lstm", "gru", "jordan"):
