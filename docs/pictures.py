@@ -13,7 +13,8 @@ from tinygraph.demo import build_hello
 def pictures() -> dict[str, str]:
     """The SVG text of each picture, by file name."""
     drawings = hello() | language() | levels() | rolled() | backward() | compositions()
-    return {f"{name}.svg": drawing.svg for name, drawing in drawings.items()}
+    svg = {name: drawing.svg for name, drawing in (drawings | differences()).items()}
+    return {f"{name}.svg": text for name, text in (svg | walk()).items()}
 
 
 def charts() -> dict[str, str]:
@@ -94,6 +95,27 @@ def compositions() -> Drawings:
         "skips": viz.draw(skips(), detail="cell"),
         "tree": viz.draw(tree(), detail="cell"),
     }
+
+
+def differences() -> dict[str, viz.Comparison]:
+    net = tg.unroll(models.elman, steps=4, I=3, H=4)
+    losses = {t: tg.sum(h**2, name="L") for t, h in net.output.items()}
+    return {
+        "new-in-peephole": viz.compare(models.lstm, models.CELLS["lstm_peephole"]),
+        "truncated": viz.compare(losses, tg.truncate(losses, net.parameters, mode="sliding", k2=2)),
+    }
+
+
+def walk() -> dict[str, str]:
+    """One frame of a net worked by hand: the gradient on its way through the first step."""
+    g = tg.Graph()
+    w, u, h = g.parameter("w"), g.parameter("u"), g.input("h_0")
+    for t in (1, 2):
+        with g.at(step=t):
+            h = tg.tanh(w * g.input(f"x_{t}") + u * h, name="h")
+    loss = tg.power(h - 1, 2, name="loss")
+    frames = viz.frames(loss, {"w": 0.5, "u": 0.8, "h_0": 0.0, "x_1": 1.0, "x_2": -1.0})
+    return {"walk": frames.svg(-3)}
 
 
 def skips() -> Any:
