@@ -129,10 +129,10 @@ def find_lanes(nodes: list[Node], places: dict[int, Place]) -> tuple[list[str], 
     for node in nodes:
         if node.id in basis:
             lane[node.id] = ""
+        elif node.scope and node.scope in rank:
+            lane[node.id] = node.scope
         elif node.scope or below[node.id]:
-            lane[node.id] = (
-                node.scope if node.scope in rank else max(below[node.id], key=rank.__getitem__, default=order[0])
-            )
+            lane[node.id] = max(below[node.id], key=rank.__getitem__, default=order[0])
     for node in reversed(nodes):
         for arg in node.args:
             if arg.id not in lane or (arg.id not in basis and not arg.scope and not below[arg.id]):
