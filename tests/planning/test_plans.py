@@ -296,10 +296,11 @@ def test_wrong_feeds(error: type[Exception], change: Callable[[Any], Any]) -> No
     """The same errors as from `evaluate`."""
     roots = trained(models.elman)
     feeds = change(feeds_of(roots))
-    with pytest.raises(error):
+    with pytest.raises(error) as expected:
         tg.evaluate(roots, feeds)
-    with pytest.raises(error):
+    with pytest.raises(error) as found:
         tg.plan(roots)(feeds)
+    assert str(found.value) == str(expected.value)
 
 
 def test_wrong_outputs() -> None:

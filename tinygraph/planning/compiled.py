@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import UsageError, nearest
+from ..errors import TinygraphError, UsageError, nearest
 from ..execute.feeds import match
+from ..execute.interpreter import evaluate
 from ..graph.node import Node
 from ..graph.op import tape_of
 from ..graph.tape import cone
@@ -48,7 +49,12 @@ class Plan:
         """The values. Raises `FeedError`, `UnknownNameError`, `ValueRangeError`, as `tg.evaluate` does."""
         complete = isinstance(feeds, Mapping) and self._names <= feeds.keys()  # without a look at each step
         fed, batch = match(self.graph, feeds, () if complete else self._needed)
-        values = self.program(batch)(fed)
+        program = self.program(batch)
+        try:
+            values = program(fed)
+        except TinygraphError:
+            evaluate(self.outputs, feeds, dtype=self.dtype)  # which names the node and its time step
+            raise
         return map_nest(lambda root: values[root.id], self.outputs)
 
     def program(self, batch: int | None) -> Program:

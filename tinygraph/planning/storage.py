@@ -23,7 +23,7 @@ from .items import APPLY, HALF_SIGMOID, JOINED, OUTERS, PRODUCT, SUM, Item
 
 @dataclass(slots=True, frozen=True)
 class Place:
-    """A buffer and the first element there, of `length` elements in a row."""
+    """A buffer, and where in it the elements of a value begin, which stand in a row."""
 
     buffer: int
     offset: int

@@ -26,7 +26,6 @@ from .findings import Mistake
 from .named_values import label_in_time
 
 Rule = Callable[..., Node]  # rule(g, y, *operands, find): the mistaken cotangent of one operand
-Find = Callable[[Node], Node]  # where a node of the old tape stands on the new one
 
 
 @dataclass(frozen=True)

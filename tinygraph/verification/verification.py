@@ -23,6 +23,7 @@ from ..symbolic.notation import Notation
 from ..symbolic.steps import cell_labels
 from ..symbolic.word_formulas import words_latex
 from ..symbolic.words import step_words
+from ..tables import html_table, text_table
 from .comparisons import (
     Found,
     adjoint_and_central_differences,
@@ -84,20 +85,14 @@ class Report:
         return json.dumps({**fields, "rows": [asdict(row) for row in self.rows]}, indent=2)
 
     def __str__(self) -> str:
-        lines = [_cells(row) for row in self.rows]
-        widths = [max(len(line[k]) for line in lines) for k in range(5)]
-        table = [
-            "  ".join(text.ljust(w) for text, w in zip(line, (*widths, 0), strict=True)).rstrip() for line in lines
-        ]
         counts = ", ".join(f"{block} {count}" for block, count in self.words.items())
         head = f"{self.cell}: {'verified' if self.ok else 'NOT VERIFIED'}"
-        return "\n".join([head, *(["words: " + counts] if counts else []), *table])
+        return "\n".join([head, *(["words: " + counts] if counts else []), *text_table(map(_cells, self.rows))])
 
     def _repr_html_(self) -> str:
-        cells = ["".join(f"<td>{html.escape(text)}</td>" for text in _cells(row)) for row in self.rows]
         latex = f"<div>$$\n{html.escape(self.latex)}\n$$</div>" if self.latex else ""
         head = html.escape(str(self).split("\n")[0])
-        return f"<div><p>{head}</p><table>{''.join(f'<tr>{row}</tr>' for row in cells)}</table>{latex}</div>"
+        return f"<div><p>{head}</p>{html_table(map(_cells, self.rows))}{latex}</div>"
 
 
 def _cells(row: Row) -> tuple[str, ...]:
