@@ -23,6 +23,7 @@ from .image_encoder import ImageEncoder
 from .language import LanguageModel, find_cell
 from .large_vocabulary import SymbolTree, draw_negatives, hierarchical_softmax, negative_sampling
 from .layering import layered
+from .learner import Learner
 from .mappings import Mapped, classifier, forecaster, generator, last_output, tagger
 from .online import Online
 from .optimise import OPTIMISERS, SGD, Adagrad, Adam, Momentum, RMSProp, make_optimiser
@@ -63,6 +64,7 @@ __all__ = [
     "Hypothesis",
     "ImageEncoder",
     "LanguageModel",
+    "Learner",
     "Mapped",
     "Momentum",
     "Online",

@@ -6,7 +6,7 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-PATH = Path(__file__).parents[2] / "examples" / "04_beam_search.py"
+PATH = Path(__file__).parents[2] / "examples" / "23_beam_search.py"
 
 
 def load() -> Any:

@@ -17,7 +17,7 @@ from helpers.compare import assert_close, central, inner
 import tinygraph as tg
 from tinygraph import models
 
-PATH = Path(__file__).parents[2] / "examples" / "02_min_char_rnn.py"
+PATH = Path(__file__).parents[2] / "examples" / "05_min_char_rnn.py"
 TEXT = "the quick brown fox jumps over the lazy dog, and the dog lets it. " * 20
 CLOSE = 1e-9
 

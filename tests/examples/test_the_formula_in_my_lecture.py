@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-PATH = Path(__file__).parents[2] / "examples" / "03_the_formula_in_my_lecture.py"
+PATH = Path(__file__).parents[2] / "examples" / "04_the_formula_in_my_lecture.py"
 
 # The kind of the mistake, and a part of what the lint says of it.
 REASONS = {

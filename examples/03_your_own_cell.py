@@ -4,7 +4,7 @@ The cell keeps a running average of what it hears and speaks through a gate:
 
     m_t = (1 - a_t) m_{t-1} + a_t x_t,   a_t = sigma(w . [m_{t-1}; x_t] + b)
 
-Run it: python examples/01_your_own_cell.py
+Run it: python examples/03_your_own_cell.py
 """
 
 import argparse

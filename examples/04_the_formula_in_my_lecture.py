@@ -3,7 +3,7 @@
 Each case is a formula in two forms, right and as it is sometimes printed. Both are given to `tg.lint`, which
 knows neither: it derives the right one from the equations of the net and looks for the slip between the two.
 
-Run it: python examples/03_the_formula_in_my_lecture.py [--short] [--out FOLDER]
+Run it: python examples/04_the_formula_in_my_lecture.py [--short] [--out FOLDER]
 """
 
 import argparse

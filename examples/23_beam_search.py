@@ -7,7 +7,7 @@ Greedy decoding takes the likeliest symbol at each step, beam search keeps the k
 The net is an Elman language model over a, b, c with random weights, where "a" ends what is said. Seeds are tried
 in order until two beginnings find something better than one; the answers are held against all that can be said.
 
-Run it: python examples/04_beam_search.py
+Run it: python examples/23_beam_search.py
 """
 
 import argparse

@@ -7,7 +7,7 @@ chunk of the text to the next. Both start from the same values, read the same te
 the same order, so their losses agree to the last bits. That matters: with this rate the first updates are chaotic,
 and what is rounded in another order is a different curve after forty of them.
 
-Run it: python examples/02_min_char_rnn.py [FILE] [--short] [--out FOLDER]
+Run it: python examples/05_min_char_rnn.py [FILE] [--short] [--out FOLDER]
 """
 
 import argparse
