@@ -7,10 +7,11 @@ merged: several gates of one state, several layers' losses, the gradients of sev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 
-from ..rolling.condensation import levels
+from ..rolling.condensation import Sources, levels
 from ..rolling.refinement import edges
 from .classes import Classes
 from .items import APPLY, HALF_SIGMOID, JOINED, OUTERS, Item
@@ -34,7 +35,7 @@ class Batch:
 def schedule(classes: Classes) -> list[Batch]:
     """All batches, each after those whose values it reads."""
     sources = edges(range(len(classes.items)), dict(enumerate(classes.of)), [item.args for item in classes.items])
-    level = levels(classes.parts, sources)
+    level = _delayed(classes, sources)
     found: list[Batch] = []
     for _, parts in sorted(_grouped((level[n], n) for n in range(len(classes.parts))).items()):
         plain = [number for n in parts if not classes.cyclic[n] for number in classes.parts[n]]
@@ -43,6 +44,64 @@ def schedule(classes: Classes) -> list[Batch]:
             if classes.cyclic[n]:
                 found += _recurrence(classes, n)
     return found
+
+
+def _delayed(classes: Classes, sources: Sources) -> list[int]:
+    """The level of each part: the earliest; or the latest, of parts that hang together, if that takes less room.
+
+    Local derivatives are made of values that are kept for the backward pass anyway. They then take up no room
+    while other recurrences run in between: those of the layers above.
+    """
+    level = levels(classes.parts, sources)
+    reads = [
+        {classes.part_of[source] for number in part for source in sources[number]} - {n}
+        for n, part in enumerate(classes.parts)
+    ]
+    users: list[list[int]] = [[] for _ in reads]
+    for n, read in enumerate(reads):
+        for source in read:
+            users[source].append(n)
+    recurrences = [level[n] for n in range(len(reads)) if classes.cyclic[n]]
+    sizes = [sum(_size(classes, number) for number in part) for part in classes.parts]
+    latest = list(level)
+    for n in range(len(reads) - 1, -1, -1):
+        if users[n] and sizes[n] and not classes.cyclic[n]:  # else it stays, and so must what it reads
+            latest[n] = min([latest[user] for user in users[n]]) - 1
+    for together in _neighbours(reads, [n for n in range(len(reads)) if latest[n] > level[n]]):
+        inside = set(together)
+        made = sum(sizes[n] for n in together if any(user not in inside for user in users[n]))
+        end = max(latest[n] for n in together)
+        outside = {source for n in together for source in reads[n]} - inside
+        held = sum(sizes[n] for n in outside if all(level[user] < end for user in users[n] if user not in inside))
+        if held < made and any(level[together[0]] < between < end for between in recurrences):
+            for n in together:
+                level[n] = latest[n]
+    return level
+
+
+def _size(classes: Classes, number: int) -> int:
+    """The elements of a class for one example; what is fed, lone or not batched counts for nothing."""
+    item, count = classes.items[classes.members[number][0]], len(classes.members[number])
+    return count * prod(item.shape) if item.batched and count > 1 and not item.leaf else 0
+
+
+def _neighbours(reads: Sequence[Collection[int]], parts: Sequence[int]) -> Iterator[list[int]]:
+    """The parts among these that hang together by reading one another."""
+    beside: dict[int, list[int]] = {n: [] for n in parts}
+    for n in parts:
+        for source in reads[n]:
+            if source in beside:
+                beside[n].append(source)
+                beside[source].append(n)
+    met: set[int] = set()
+    for start in parts:
+        found = [] if start in met else [start]
+        met.add(start)
+        for n in found:
+            found += [other for other in beside[n] if other not in met]
+            met.update(beside[n])
+        if found:
+            yield found
 
 
 def _recurrence(classes: Classes, n: int) -> Iterator[Batch]:

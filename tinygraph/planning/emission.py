@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..execute.arrays import NumpyArrays
-from .items import OUTERS, TOTALS, Item
+from .items import OUTERS, TOTALS, Item, as_it_is
 from .storage import Storage
 from .strides import Strided, collapsed, step_between
 
@@ -160,7 +160,14 @@ class Emitter:
         self.call(function, *self.arrays(collapsed([self.view(grid, rank) for grid in (*operands, rows)])))
 
     def matrices(self, key: tuple[tuple[int, bool, Any], ...]) -> Array:
-        """Matrices as they stand on the right of a product, (k, in, out), from (item, transposed, scale) of each."""
+        """Matrices as they stand on the right of a product, (k, in, out), from (item, transposed, scale) of each.
+
+        Where they stand so already, these are they; else copies, made once in a run.
+        """
+        if key not in self._matrices and all(as_it_is(*way) for _, *way in key):
+            rows = [[number] for number, _, _ in key]
+            if self.steady(rows):
+                self._matrices[key] = self.view(rows).array(self.buffers)[:, 0, 0]
         if key not in self._matrices:
             shape = self.items[key[0][0]].shape
             made = np.zeros((len(key), *(shape if key[0][1] else shape[::-1])), self.dtype)

@@ -49,3 +49,8 @@ class Item:
     @property
     def leaf(self) -> bool:
         return not self.args and self.node.op.leaf and self.op == self.node.op.name
+
+
+def as_it_is(transposed: bool, scale: Any) -> bool:
+    """Whether the matrix of such a product, by its attrs, stands on the right as it is: x^T M, the same as M^T x."""
+    return transposed and scale == 1

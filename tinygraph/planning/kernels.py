@@ -149,14 +149,15 @@ def _apply(e: Emitter, rows: Rows, item: Item) -> None:
 
 def _joined(e: Emitter, rows: Rows, item: Item) -> None:
     """[x_1 x_2 ...] [M_1; M_2; ...]: the vectors are brought side by side, then it is one product."""
+    places = e.storage.places
     for row in rows:
-        args = [e.items[row[0]].args[k : k + 2] for k in range(0, len(item.args), 2)]
-        key = tuple((matrix, *attrs) for (matrix, _), attrs in zip(args, e.items[row[0]].attrs, strict=True))
-        stacked, out = e.matrices(key), e.view([row])
+        one = e.items[row[0]]
+        order = sorted(range(len(one.attrs)), key=lambda k: places[one.args[2 * k]].offset)
+        stacked, out = e.matrices(tuple((one.args[2 * k], *one.attrs[k]) for k in order)), e.view([row])
         count, length, _ = stacked.shape
         room = e.scratch((len(row), e.batch if item.batched else 1, count, length))
-        for k, grid in enumerate(e.slot([row], s) for s in item.read_slots):
-            e.call(np.copyto, room[:, :, k], e.view(grid).array(e.buffers)[0])
+        for k, slot in enumerate(order):
+            e.call(np.copyto, room[:, :, k], e.view(e.slot([row], 2 * slot + 1)).array(e.buffers)[0])
         flat = out.merged(1, 3)
         matrix, side = stacked.reshape(-1, stacked.shape[-1]), (*room.shape[:2], -1)
         if flat is None:

@@ -14,7 +14,7 @@ from .batches import Batch
 from .classes import Classes
 from .emission import Array, Call, Emitter
 from .kernels import emit
-from .storage import store
+from .storage import Storage, store
 
 
 class Program:
@@ -25,11 +25,14 @@ class Program:
     ) -> None:
         self.classes, self.batch, self.dtype = classes, batch, dtype
         storage = store(classes, batches, batch or 1, set(places.values()))
-        self.buffers = storage.allocate(dtype)
+        self.arena = storage.arrange(dtype)
+        self.buffers = self.arena.buffers(storage.sizes, storage.dtypes(dtype))
         self.emitter = Emitter(classes.items, storage, self.buffers, NumpyArrays(dtype, batch or 1), batch or 1)
-        for one in batches:
+        constants = self._constants(storage)
+        for number, one in enumerate(batches):
+            for target, value in constants.get(number, ()):
+                self.emitter.call(np.copyto, target, value)
             emit(self.emitter, one.rows)
-        self._fill_constants()
         leaves = {"input", "parameter"}
         self._numbers = {item.node.id: n for n, item in enumerate(classes.items) if item.leaf and item.op in leaves}
         self._leaves = {node: self._value(number) for node, number in self._numbers.items()}
@@ -60,10 +63,17 @@ class Program:
         value = self._value(number)
         return value if node.batched and self.batch is not None else value[0, ...]
 
-    def _fill_constants(self) -> None:
+    def _constants(self, storage: Storage) -> dict[int, list[tuple[Array, Array]]]:
+        """Fill in the constants; those whose room is shared are to be filled in by each run, before these batches."""
+        again: dict[int, list[tuple[Array, Array]]] = {}
         for number, item in enumerate(self.classes.items):
             if item.leaf and item.op == "constant":
-                self._value(number)[...] = item.node.op.run(self.emitter.xp, item.node)
+                target, value = self._value(number), np.asarray(item.node.op.run(self.emitter.xp, item.node))
+                target[...] = value
+                buffer = storage.places[number].buffer
+                if buffer in self.arena.shared:
+                    again.setdefault(storage.lifetimes[buffer].born, []).append((target, value))
+        return again
 
     def _load(self, fed: Fed) -> None:
         """Copy a feed to its places; one of a sequence that stands in steady places is one copy."""

@@ -7,6 +7,7 @@ for the values to be right.
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,9 +17,10 @@ from math import prod
 import numpy as np
 
 from ..graph.node import Kind
+from .arena import Arena, Lifetime, arrange
 from .batches import Batch
 from .classes import Classes
-from .items import APPLY, HALF_SIGMOID, JOINED, OUTERS, PRODUCT, SUM, Item
+from .items import APPLY, HALF_SIGMOID, JOINED, OUTERS, PRODUCT, SUM, Item, as_it_is
 
 
 @dataclass(slots=True, frozen=True)
@@ -31,16 +33,22 @@ class Place:
 
 @dataclass(slots=True)
 class Storage:
-    """The place of each item, and the number of elements and the kind of each buffer."""
+    """The place of each item; the number of elements, the kind and the lifetime of each buffer."""
 
     places: list[Place]
     sizes: list[int]
     kinds: list[Kind]
+    lifetimes: list[Lifetime]
 
-    def allocate(self, dtype: str) -> list[np.ndarray]:
-        """The buffers, one-dimensional."""
-        dtypes = {"real": np.dtype(dtype), "integer": np.dtype(np.int64), "boolean": np.dtype(bool)}
-        return [np.zeros(size, dtypes[kind]) for size, kind in zip(self.sizes, self.kinds, strict=True)]
+    def arrange(self, dtype: str) -> Arena:
+        """The bytes that the buffers share."""
+        sizes = [n * d.itemsize for n, d in zip(self.sizes, self.dtypes(dtype), strict=True)]
+        return arrange(sizes, self.lifetimes)
+
+    def dtypes(self, dtype: str) -> list[np.dtype]:
+        """Of each buffer, where reals are of this one."""
+        found = {"real": np.dtype(dtype), "integer": np.dtype(np.int64), "boolean": np.dtype(bool)}
+        return [found[kind] for kind in self.kinds]
 
 
 def block(item: Item, batch: int) -> int:
@@ -57,46 +65,65 @@ def store(classes: Classes, batches: Sequence[Batch], batch: int, kept: Collecti
         if uses.made[i] >= 0:
             uses.made[at] = min(uses.made[at], uses.made[i])
     guests = _guests(classes, uses, home)
-    storage = Storage([Place(0, 0)] * len(classes.items), [], [])
+    storage = Storage([Place(0, 0)] * len(classes.items), [], [], [])
     for group in groups(classes, batches, home, {classes.of[i] for pair in guests.values() for i in pair if i >= 0}):
         item = classes.items[classes.members[group[0]][0]]
         size = block(item, batch)
-        passing = all(_passes(classes.members[number], uses) for number in group)
         lines = [_line(classes.members[number], guests.get(number)) for number in group]
-        slots = 1 if passing else max(map(len, lines))
-        for k, line in enumerate(lines):
+        start = 0
+        for line, slots in zip(lines, _slots(classes, group, lines, uses), strict=True):
             for slot, i in enumerate(line):
                 if i >= 0:
-                    storage.places[i] = Place(len(storage.sizes), (k * slots + (0 if passing else slot)) * size)
-        storage.sizes.append(len(group) * slots * size)
+                    storage.places[i] = Place(len(storage.sizes), (start + slot % slots) * size)
+            start += slots
+        storage.sizes.append(start * size)
         storage.kinds.append(item.kind)
     for i in range(len(storage.places)):
         storage.places[i] = storage.places[home.of(i)]
+    storage.lifetimes = _lifetimes(classes, uses, storage, kept)
     return storage
+
+
+def _lifetimes(classes: Classes, uses: _Uses, storage: Storage, kept: Collection[int]) -> list[Lifetime]:
+    """Of each buffer. What is fed is there before the first batch; a constant from when it is first read."""
+    count = len(storage.sizes)
+    born, dies = [sys.maxsize] * count, [-1] * count
+    for i, item in enumerate(classes.items):
+        at = storage.places[i].buffer
+        since = uses.made[i]
+        if item.leaf:
+            since = uses.first[i] if item.op == "constant" and i not in kept else FED
+        born[at] = min(born[at], since)
+        dies[at] = max(dies[at], uses.last[i], since)
+    return [Lifetime(*both) for both in zip(born, dies, strict=True)]
 
 
 @dataclass(slots=True)
 class _Uses:
-    """When each item is computed and last read, by numbers of batches, and what reads it."""
+    """When each item is computed, first read and last read, by numbers of batches, and what reads it."""
 
     made: list[int]
+    first: list[int]
     last: list[int]
     users: list[list[tuple[int, int]]]  # (item, slot)
 
 
 def _uses(classes: Classes, batches: Sequence[Batch], kept: Collection[int]) -> _Uses:
     count = len(classes.items)
-    made, last, users = [-1] * count, [-1] * count, [[] for _ in range(count)]  # type: ignore[var-annotated]
+    made, first, last = [-1] * count, [-1] * count, [-1] * count
+    users: list[list[tuple[int, int]]] = [[] for _ in range(count)]
     for number, batch in enumerate(batches):
         for row in batch.rows:
             for i in row:
                 made[i] = number
                 for slot, arg in enumerate(classes.items[i].args):
+                    if last[arg] < 0:
+                        first[arg] = number
                     last[arg] = number
                     users[arg].append((i, slot))
     for i in kept:
         last[i] = len(batches)
-    return _Uses(made, last, users)
+    return _Uses(made, first, last, users)
 
 
 class _Home:
@@ -112,6 +139,7 @@ class _Home:
         return i
 
 
+FED = -1  # the number of the batch, so to say, in which feeds are loaded
 STACK = 2  # more terms than this are added up in one call
 IN_PLACE = (SUM, PRODUCT, HALF_SIGMOID, "tanh", "sigmoid")
 
@@ -156,6 +184,12 @@ def _passes(members: Sequence[int], uses: _Uses) -> bool:
     """Whether each value was read for the last time before the next one is written: they then share one place."""
     order = sorted(members, key=uses.made.__getitem__)
     return uses.made[order[0]] >= 0 and all(uses.last[before] < uses.made[after] for before, after in pairwise(order))
+
+
+def _slots(classes: Classes, group: Sequence[int], lines: Sequence[Sequence[int]], uses: _Uses) -> list[int]:
+    """The room of each line: one value where they pass by; the same for all, so that three or more grow steadily."""
+    own = [1 if _passes(classes.members[number], uses) else len(line) for number, line in zip(group, lines, strict=True)]
+    return own if len(own) < 3 else [max(own)] * len(own)
 
 
 def _line(members: Sequence[int], guests: tuple[int, int] | None) -> list[int]:
@@ -212,6 +246,7 @@ def groups(classes: Classes, batches: Sequence[Batch], home: _Home, taken: Colle
     Those that are `taken` stand with others already.
     """
     claims = [
+        *_most_frequent(_matrices(classes, batches)),
         *_most_frequent(_operands(classes, batches, True)),
         *_most_frequent(
             chain(
@@ -231,6 +266,18 @@ def groups(classes: Classes, batches: Sequence[Batch], home: _Home, taken: Colle
             taken.update(group)
             found.append(sorted(group, key=lambda n: (order[n], n)))
     return found
+
+
+def _matrices(classes: Classes, batches: Sequence[Batch]) -> Iterator[tuple[int, ...]]:
+    """The matrices of one product that need no copy if they stand one after the other."""
+    for batch in batches:
+        for item in (classes.items[row[0]] for row in batch.rows):
+            if item.op == JOINED and all(as_it_is(*way) for way in item.attrs):
+                yield tuple(classes.of[arg] for arg in item.args[::2])
+        if classes.items[batch.first].op == APPLY:
+            products = [classes.items[row[0]] for row in batch.rows]
+            if all(as_it_is(*product.attrs) for product in products):
+                yield tuple(classes.of[product.args[0]] for product in products)
 
 
 def _terms(classes: Classes, batches: Sequence[Batch]) -> Iterator[tuple[int, ...]]:
