@@ -37,6 +37,7 @@ def _kept(compute: Callable[[], tuple[Any, Any]], read: Callable[[Any], Arrays])
     last: list[Any] = []
 
     def step() -> float:
+        last.clear()  # nobody keeps old gradients while new ones are computed
         loss, last[:] = compute()
         return float(loss)
 

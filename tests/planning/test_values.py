@@ -45,10 +45,12 @@ def test_nets(name: str, steps: int) -> None:
 
 @pytest.mark.parametrize("name", NETS)
 def test_nets_of_long_vectors(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if all vectors were long enough for their products to be joined."""
+    """As if all vectors were long enough for their products to be joined, and all buffers to share their room."""
     monkeypatch.setattr("tinygraph.planning.classes.LONG", 1)
+    monkeypatch.setattr("tinygraph.planning.arena.WORTH", 1)
     roots = NETS[name](4)
-    assert_equal_values(roots, random_feeds(leaves(roots)[0].graph, batch=2))
+    plan = assert_equal_values(roots, random_feeds(leaves(roots)[0].graph, batch=2))
+    assert plan.program(2).arena.shared
 
 
 def test_every_row_of_the_table() -> None:

@@ -186,8 +186,8 @@ class NumpyArrays:
     # Integers as indices
     def checked_index(self, index: Value, size: int) -> Value:
         """The index itself. Raises `ValueRangeError` where NumPy would wrap around or fail."""
-        wrong = (index < 0) | (index >= size)
-        if np.any(wrong):
+        if index.size and index.view(np.uint64).max() >= size:  # a negative one is a large one there
+            wrong = (index < 0) | (index >= size)
             where = tuple(int(i) for i in np.argwhere(wrong)[0])
             raise ValueRangeError(
                 f"index {int(index[where])} is outside 0..{size - 1}" + (f", at position {where}" if where else ""),

@@ -50,8 +50,10 @@ def _chosen_places(e: Emitter, rows: Rows, vectors: Strided, shape: tuple[int, .
     for n, stride in zip(vectors.shape[:-1], vectors.strides[:-1], strict=True):
         first = first[..., None] + stride * np.arange(n)
     places = np.zeros(shape, np.int64)
-    number = e.view(e.slot(rows, len(e.items[rows[0][0]].args) - 1)).array(e.buffers)
-    e.call(_Place(e.xp, vectors.shape[-1]), first, number, places)
+    integers = e.slot(rows, len(e.items[rows[0][0]].args) - 1)
+    number, once = e.view(integers).array(e.buffers), (*map(tuple, integers), vectors.shape[-1])
+    e.call(np.add if once in e.checked else _Place(e.xp, vectors.shape[-1]), first, number, places)
+    e.checked.add(once)
     return places
 
 

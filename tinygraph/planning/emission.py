@@ -46,6 +46,7 @@ class Emitter:
         self.half = np.array(0.5, self.dtype)
         self._matrices: dict[Any, Array] = {}
         self._scratch: dict[tuple[int, ...], Array] = {}
+        self.checked: set[Any] = set()  # integers that were found in their range in this run
         self.current: Rows = ()  # what is being computed
 
     # Places

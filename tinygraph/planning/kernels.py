@@ -261,11 +261,21 @@ def _scaled(e: Emitter, rows: Rows, item: Item) -> None:
 
 def _mean_batch(e: Emitter, rows: Rows, item: Item) -> None:
     x, out = e.view(e.slot(rows, 0)).array(e.buffers), e.view(rows).array(e.buffers)
-    e.call(np.mean, x, 2, None, out[:, :, 0])
+    if x.shape[2] == 1:
+        e.call(np.copyto, out, x)
+        return
+    e.call(np.add.reduce, x, 2, None, out[:, :, 0])
+    e.call(np.multiply, out, np.array(1 / x.shape[2], e.dtype), out)
 
 
 def _batch_size(e: Emitter, rows: Rows, item: Item) -> None:
     e.call(np.copyto, e.view(rows).array(e.buffers), np.array(e.batch, e.dtype))
+
+
+def _reshape(e: Emitter, rows: Rows, item: Item) -> None:
+    """A copy, as the elements of one value stand in a row."""
+    x, out = (view.flat(3).array(e.buffers) for view in (e.view(e.slot(rows, 0)), e.view(rows)))
+    e.call(np.copyto, out, x)
 
 
 def _ufunc(e: Emitter, rows: Rows, item: Item) -> None:
@@ -337,4 +347,5 @@ KERNELS: dict[str, Callable[[Emitter, Rows, Item], None]] = {
     "one_hot": _one_hot,
     "mean_batch": _mean_batch,
     "batch_size": _batch_size,
+    "reshape": _reshape,
 }

@@ -188,7 +188,8 @@ def _passes(members: Sequence[int], uses: _Uses) -> bool:
 
 def _slots(classes: Classes, group: Sequence[int], lines: Sequence[Sequence[int]], uses: _Uses) -> list[int]:
     """The room of each line: one value where they pass by; the same for all, so that three or more grow steadily."""
-    own = [1 if _passes(classes.members[number], uses) else len(line) for number, line in zip(group, lines, strict=True)]
+    passing = [_passes(classes.members[number], uses) for number in group]
+    own = [1 if passes else len(line) for passes, line in zip(passing, lines, strict=True)]
     return own if len(own) < 3 else [max(own)] * len(own)
 
 

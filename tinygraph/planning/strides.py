@@ -51,6 +51,11 @@ class Strided:
             strides=(*self.strides[:start], s, *self.strides[stop:]),
         )
 
+    def flat(self, start: int) -> Strided:
+        """The axes from `start` on, which stand in a row, as one."""
+        n = prod(self.shape[start:])
+        return replace(self, shape=(*self.shape[:start], n), strides=(*self.strides[:start], 1))
+
 
 def dense(shape: Sequence[int]) -> tuple[int, ...]:
     """The strides of elements in a row."""
