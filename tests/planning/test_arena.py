@@ -44,9 +44,10 @@ def test_what_meets_in_time_does_not_meet_in_space(seed):
 def test_buffers_are_aligned_zeros_of_their_kind():
     arena = arrange([80, 9, 24], [Lifetime(0, 9)] * 3)
     dtypes = [np.dtype(np.float64), np.dtype(bool), np.dtype(np.int64)]
-    found = arena.buffers([10, 9, 3], dtypes)
+    room, found = arena.allocate([10, 9, 3], dtypes)
     assert [(one.size, one.dtype) for one in found] == list(zip([10, 9, 3], dtypes, strict=True))
     assert all(one.ctypes.data % ALIGNED == 0 and not one.any() for one in found)
+    assert all(np.shares_memory(room, one) for one in found)
     assert not any(np.shares_memory(a, b) for a in found for b in found if a is not b)
 
 

@@ -36,14 +36,15 @@ class Arena:
     size: int
     shared: frozenset[int]
 
-    def buffers(self, sizes: Sequence[int], dtypes: Sequence[np.dtype]) -> list[np.ndarray]:
-        """One-dimensional arrays of zeros, of so many elements each."""
+    def allocate(self, sizes: Sequence[int], dtypes: Sequence[np.dtype]) -> tuple[np.ndarray, list[np.ndarray]]:
+        """All bytes, zeros; and the buffers in them, one-dimensional, of so many elements each."""
         room = np.zeros(self.size + ALIGNED, np.uint8)
-        start = -room.ctypes.data % ALIGNED
-        return [
-            room[start + offset : start + offset + size * dtype.itemsize].view(dtype)
+        room = room[-room.ctypes.data % ALIGNED :]
+        buffers = [
+            room[offset : offset + size * dtype.itemsize].view(dtype)
             for offset, size, dtype in zip(self.offsets, sizes, dtypes, strict=True)
         ]
+        return room, buffers
 
 
 def arrange(sizes: Sequence[int], lifetimes: Sequence[Lifetime]) -> Arena:

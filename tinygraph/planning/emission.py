@@ -36,6 +36,7 @@ class Emitter:
 
     items: list[Item]
     storage: Storage
+    room: Array  # the bytes of all buffers
     buffers: list[Array]
     xp: NumpyArrays
     batch: int

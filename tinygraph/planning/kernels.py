@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -304,6 +304,7 @@ class _Row:
     item: Item
     xp: NumpyArrays
     batched: list[bool]
+    same_for_a_class: ClassVar[bool] = True
 
     @property
     def name(self) -> str:

@@ -13,7 +13,7 @@ from ..graph.node import Node
 from .batches import Batch
 from .classes import Classes
 from .emission import Array, Call, Emitter
-from .kernels import emit
+from .repeats import emit_all
 from .storage import Storage, store
 
 
@@ -26,13 +26,9 @@ class Program:
         self.classes, self.batch, self.dtype = classes, batch, dtype
         storage = store(classes, batches, batch or 1, set(places.values()))
         self.arena = storage.arrange(dtype)
-        self.buffers = self.arena.buffers(storage.sizes, storage.dtypes(dtype))
-        self.emitter = Emitter(classes.items, storage, self.buffers, NumpyArrays(dtype, batch or 1), batch or 1)
-        constants = self._constants(storage)
-        for number, one in enumerate(batches):
-            for target, value in constants.get(number, ()):
-                self.emitter.call(np.copyto, target, value)
-            emit(self.emitter, one.rows)
+        room, self.buffers = self.arena.allocate(storage.sizes, storage.dtypes(dtype))
+        self.emitter = Emitter(classes.items, storage, room, self.buffers, NumpyArrays(dtype, batch or 1), batch or 1)
+        emit_all(self.emitter, classes, batches, self._constants(storage))
         leaves = {"input", "parameter"}
         self._numbers = {item.node.id: n for n, item in enumerate(classes.items) if item.leaf and item.op in leaves}
         self._leaves = {node: self._value(number) for node, number in self._numbers.items()}
@@ -63,16 +59,17 @@ class Program:
         value = self._value(number)
         return value if node.batched and self.batch is not None else value[0, ...]
 
-    def _constants(self, storage: Storage) -> dict[int, list[tuple[Array, Array]]]:
-        """Fill in the constants; those whose room is shared are to be filled in by each run, before these batches."""
-        again: dict[int, list[tuple[Array, Array]]] = {}
+    def _constants(self, storage: Storage) -> dict[int, list[Call]]:
+        """Fill in the constants; those whose room is shared are filled in by each run, before these batches."""
+        again: dict[int, list[Call]] = {}
         for number, item in enumerate(self.classes.items):
             if item.leaf and item.op == "constant":
                 target, value = self._value(number), np.asarray(item.node.op.run(self.emitter.xp, item.node))
                 target[...] = value
                 buffer = storage.places[number].buffer
                 if buffer in self.arena.shared:
-                    again.setdefault(storage.lifetimes[buffer].born, []).append((target, value))
+                    call = Call(np.copyto, (target, value), [[number]])
+                    again.setdefault(storage.lifetimes[buffer].born, []).append(call)
         return again
 
     def _load(self, fed: Fed) -> None:
