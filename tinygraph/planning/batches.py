@@ -14,7 +14,7 @@ from math import prod
 from ..rolling.condensation import Sources, levels
 from ..rolling.refinement import edges
 from .classes import Classes
-from .items import APPLY, HALF_SIGMOID, JOINED, OUTERS, Item
+from .items import APPLY, HALF_SIGMOID, JOINED, OUTERS, PLUS, Item
 
 
 @dataclass(slots=True, eq=False)
@@ -156,8 +156,8 @@ def family(items: Sequence[Item], item: Item) -> tuple[Hashable, ...]:
     shapes = [(items[i].shape, items[i].batched) for i in item.args]
     if item.op in (HALF_SIGMOID, "tanh"):
         return "tanh", item.shape, item.batched
-    if item.op == APPLY:
-        return APPLY, item.attrs[0], tuple(shapes)
+    if item.op in (APPLY, PLUS):
+        return item.op, item.attrs[0], tuple(shapes)
     if item.op == JOINED:
         return JOINED, item.attrs, item.args[::2]
     if item.op == OUTERS:

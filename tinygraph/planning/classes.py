@@ -19,9 +19,9 @@ from ..rolling.keys import FREE, Args, Keys
 from ..rolling.refinement import edges, refine
 from ..rolling.rerolling import numbered
 from ..rolling.unification import sequences, unify
-from .items import APPLY, JOINED, OUTERS, PRODUCT, SCALED, SUM, TOTALS, Item
+from .items import APPLY, JOINED, OUTERS, PLUS, PRODUCT, SCALED, SUM, TOTALS, Item
 
-LONG = 128  # entries: products with shorter vectors are as fast one by one
+LONG = 128  # entries: products with shorter vectors are as fast one by one, and with longer ones as fast apart
 
 
 @dataclass(slots=True)
@@ -148,11 +148,13 @@ def _early(item: Item, args: tuple[int, ...], slots: Sequence[int], items: Seque
 
 
 def join_products(classes: Classes, kept: Iterable[int]) -> tuple[Classes, list[int]]:
-    """In recurrences, a sum of several matrices times long vectors becomes one item; where each item went.
+    """In recurrences, sums draw in the products that they are made of; where each item went.
 
-    The items `kept` stay; what is drawn into another went to -1.
+    Several matrices times long vectors become one item, and so does a product with what it is added to, if the
+    vectors are short. The items `kept` stay; what is drawn into another went to -1.
 
     before -> after:    e_t + U_i^T a_t + U_f^T b_t   ->   e_t + [a_t b_t] [U_i; U_f]
+                        e_t, U h_{t-1}, their sum     ->   e_t + U h_{t-1}, as one item
     """
     items, of = classes.items, classes.of
     uses = Counter(arg for item in items for arg in item.args) + Counter(kept)
@@ -160,6 +162,10 @@ def join_products(classes: Classes, kept: Iterable[int]) -> tuple[Classes, list[
         number: found
         for number, members in enumerate(classes.members)
         if classes.cyclic[classes.part_of[number]] and len(found := _joinable(classes, members, uses)) > 1
+    } | {
+        number: [slot]
+        for number, members in enumerate(classes.members)
+        if classes.cyclic[classes.part_of[number]] and (slot := _addend(classes, members, uses)) is not None
     }
     drawn = {items[i].args[s] for number, found in slots.items() for i in classes.members[number] for s in found}
     new: list[Item] = []
@@ -168,7 +174,12 @@ def join_products(classes: Classes, kept: Iterable[int]) -> tuple[Classes, list[
     for i, item in enumerate(items):
         if i in drawn:
             continue
-        if of[i] in slots:
+        if of[i] in slots and len(slots[of[i]]) == 1:
+            (slot,) = slots[of[i]]
+            product = items[item.args[slot]]
+            args = (where[item.args[1 - slot]], *[where[arg] for arg in product.args])
+            item.op, item.args, item.attrs = PLUS, args, product.attrs
+        elif of[i] in slots:
             products = [items[item.args[s]] for s in slots[of[i]]]
             args = tuple([where[arg] for product in products for arg in product.args])
             attrs = tuple([product.attrs for product in products])
@@ -189,20 +200,37 @@ def join_products(classes: Classes, kept: Iterable[int]) -> tuple[Classes, list[
 
 
 def _joinable(classes: Classes, members: Sequence[int], uses: Mapping[int, int]) -> list[int]:
-    """The slots of a class of sums in which matrices are applied to long vectors of its own recurrence."""
+    """The slots of a class of sums in which matrices are applied to long vectors, all of one length."""
+    items = classes.items
+    first = items[members[0]]
+    found = [slot for slot in _products(classes, members, uses) if _length(items, first, slot) >= LONG]
+    return [slot for slot in found if _length(items, first, slot) == _length(items, first, found[0])]
+
+
+def _addend(classes: Classes, members: Sequence[int], uses: Mapping[int, int]) -> int | None:
+    """The slot of the one product, with a short vector, in a class of sums of two terms."""
+    items = classes.items
+    first = items[members[0]]
+    found = _products(classes, members, uses)
+    if len(found) != 1 or first.attrs != (1, 1) or _length(items, first, found[0]) > LONG:
+        return None
+    other = items[first.args[1 - found[0]]]
+    return found[0] if (other.shape, other.batched) == (first.shape, first.batched) else None
+
+
+def _products(classes: Classes, members: Sequence[int], uses: Mapping[int, int]) -> list[int]:
+    """The slots in which a class of sums reads products of its own recurrence, matrices times vectors, alone."""
     items, of, part_of = classes.items, classes.of, classes.part_of
     first = items[members[0]]
     if first.op != SUM:
         return []
     found = []
     for slot, sign in enumerate(first.attrs):
-        product = items[first.args[slot]]
-        number = of[first.args[slot]]
-        same = all(of[items[i].args[slot]] == number and uses[items[i].args[slot]] == 1 for i in members)
-        long = product.op == APPLY and product.batched and items[product.args[1]].shape[0] >= LONG
-        if same and long and sign == 1 and part_of[number] == part_of[of[members[0]]]:
+        product, number = items[first.args[slot]], of[first.args[slot]]
+        inside = sign == 1 and product.op == APPLY and product.batched and part_of[number] == part_of[of[members[0]]]
+        if inside and all(of[items[i].args[slot]] == number and uses[items[i].args[slot]] == 1 for i in members):
             found.append(slot)
-    return [slot for slot in found if _length(items, first, slot) == _length(items, first, found[0])]
+    return found
 
 
 def _length(items: Sequence[Item], item: Item, slot: int) -> int:

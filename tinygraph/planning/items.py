@@ -13,6 +13,7 @@ SUM = "sum of terms"  # attrs: the sign of each operand
 PRODUCT = "product of factors"
 APPLY = "matrix times vector"  # operands: matrix, vector; attrs: (transposed, scale)
 JOINED = "sum of matrices times vectors"  # operands: matrix, vector, ...; attrs: (transposed, scale) of each
+PLUS = "term plus matrix times vector"  # operands: term, matrix, vector; attrs: (transposed, scale)
 SCALED = "scaled"  # attrs: the factor
 SPREAD = "one for each example"
 FIRST = "first example"
@@ -44,6 +45,8 @@ class Item:
         """The operands that one call reads where they stand: no matrices, which are made ready apart, and no terms."""
         if self.op in (APPLY, JOINED):
             return range(1, len(self.args), 2)
+        if self.op == PLUS:
+            return range(0, 3, 2)
         return range(0 if self.op in (OUTERS, TOTALS) else len(self.args))
 
     @property

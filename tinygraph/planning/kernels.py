@@ -16,7 +16,7 @@ import numpy as np
 from ..execute.arrays import NumpyArrays
 from .choosing import LAST, chosen, log_softmax, one_hot
 from .emission import Array, Emitter, Rows
-from .items import APPLY, CHOSEN, FIRST, HALF_SIGMOID, JOINED, OUTERS, PRODUCT, SCALED, SPREAD, SUM, TOTALS, Item
+from .items import APPLY, CHOSEN, FIRST, HALF_SIGMOID, JOINED, OUTERS, PLUS, PRODUCT, SCALED, SPREAD, SUM, TOTALS, Item
 from .strides import Strided, collapsed
 
 
@@ -132,19 +132,62 @@ def _add_up(e: Emitter, rows: Rows, grids: Sequence[Rows], done: bool) -> None:
 
 
 def _apply(e: Emitter, rows: Rows, item: Item) -> None:
-    key = tuple((e.items[row[0]].args[0], *e.items[row[0]].attrs) for row in rows)
-    matrices = e.matrices(key)
-    x, out = e.view(e.slot(rows, 1)), e.view(rows)
-    shared = x.strides[0] == 0 or len(rows) == 1
-    flat_x, flat_out = x.merged(1, 3), out.merged(1, 3)
+    out = e.view(rows)
+    flat = out.merged(1, 3)
+    _matrices_times(e, rows, out.array(e.buffers), None if flat is None else flat.array(e.buffers))
+
+
+def _matrices_times(e: Emitter, rows: Rows, out: Array, flat_out: Array | None) -> None:
+    """The product of each row's matrix with its vectors; the result with axes (row, member, batch), or two as one."""
+    matrices, x = _right_sides(e, rows), e.view(e.slot(rows, e.items[rows[0][0]].read_slots[-1]))
+    flat_x = x.merged(1, 3)
     if flat_x is None or flat_out is None:
-        e.call(np.matmul, x.array(e.buffers), matrices[:, None], out.array(e.buffers))
+        e.call(np.matmul, x.array(e.buffers), matrices[:, None], out)
         return
-    left, right = flat_x.array(e.buffers), flat_out.array(e.buffers)
+    left = flat_x.array(e.buffers)
     if len(rows) == 1:
-        e.call(np.dot if flat_out.contiguous else np.matmul, left[0], matrices[0], right[0])
+        e.call(np.dot if flat_out.flags.c_contiguous else np.matmul, left[0], matrices[0], flat_out[0])
     else:
-        e.call(np.matmul, left[0] if shared else left, matrices, right)
+        e.call(np.matmul, left[0] if x.strides[0] == 0 else left, matrices, flat_out)
+
+
+def _right_sides(e: Emitter, rows: Rows) -> Array:
+    return e.matrices(tuple((e.items[row[0]].args[-2], *e.items[row[0]].attrs) for row in rows))
+
+
+def blas(name: str, dtype: Any) -> Callable[..., Any]:
+    """BLAS's own C = alpha A B + beta C, for column-major arrays, of two matrices or with a vector as B.
+
+    The arguments that follow C say where vectors begin and step, that nothing is transposed, and that C may be
+    overwritten. NumPy has no product that adds.
+    """
+    from scipy.linalg.blas import dgemm, dgemv, sgemm, sgemv
+
+    functions = {"gemm": {"float32": sgemm, "float64": dgemm}, "gemv": {"float32": sgemv, "float64": dgemv}}
+    return functions[name][dtype.name]  # type: ignore[no-any-return]
+
+
+SMALL = 1 << 19  # multiplications: up to there a call of BLAS itself is the faster one, with the sum for nothing
+
+
+def _plus(e: Emitter, rows: Rows, item: Item) -> None:
+    """e + M x: by BLAS into the place of e, C = A B + C; or in two calls."""
+    x, out, terms = e.view(e.slot(rows, 2)), e.view(rows), e.slot(rows, 0)
+    flat_x, flat_out = x.merged(1, 3), out.merged(1, 3)
+    if flat_x is None or flat_out is None or prod(flat_x.shape[1:]) * item.shape[0] > SMALL or 0 in flat_out.shape:
+        room = e.scratch(out.shape)
+        _matrices_times(e, rows, room, room.reshape(len(rows), -1, *item.shape))
+        e.call(np.add, e.view(terms).array(e.buffers), room, out.array(e.buffers))
+        return
+    if not e.same_place(terms, rows):
+        e.elementwise(np.positive, rows, [terms])
+    left, right = flat_x.array(e.buffers), flat_out.array(e.buffers)
+    for matrix, vectors, target in zip(_right_sides(e, rows), left, right, strict=True):
+        assert target.flags.c_contiguous  # else the sum would go into a copy
+        if len(target) == 1:
+            e.call(blas("gemv", e.dtype), 1.0, matrix.T, vectors[0], 1.0, target[0], 0, 1, 0, 1, 0, 1)
+        else:
+            e.call(blas("gemm", e.dtype), 1.0, matrix.T, vectors.T, 1.0, target.T, 0, 0, 1)
 
 
 def _joined(e: Emitter, rows: Rows, item: Item) -> None:
@@ -337,6 +380,7 @@ KERNELS: dict[str, Callable[[Emitter, Rows, Item], None]] = {
     SUM: _sum,
     PRODUCT: _product,
     APPLY: _apply,
+    PLUS: _plus,
     JOINED: _joined,
     OUTERS: _outers,
     TOTALS: _totals,

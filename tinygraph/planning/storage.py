@@ -20,7 +20,7 @@ from ..graph.node import Kind
 from .arena import Arena, Lifetime, arrange
 from .batches import Batch
 from .classes import Classes
-from .items import APPLY, HALF_SIGMOID, JOINED, OUTERS, PRODUCT, SUM, Item, as_it_is
+from .items import APPLY, HALF_SIGMOID, JOINED, OUTERS, PLUS, PRODUCT, SUM, Item, as_it_is
 
 
 @dataclass(slots=True, frozen=True)
@@ -141,7 +141,7 @@ class _Home:
 
 FED = -1  # the number of the batch, so to say, in which feeds are loaded
 STACK = 2  # more terms than this are added up in one call
-IN_PLACE = (SUM, PRODUCT, HALF_SIGMOID, "tanh", "sigmoid")
+IN_PLACE = (SUM, PLUS, PRODUCT, HALF_SIGMOID, "tanh", "sigmoid")
 
 
 def _homes(classes: Classes, uses: _Uses) -> _Home:
@@ -152,7 +152,8 @@ def _homes(classes: Classes, uses: _Uses) -> _Home:
         first = items[members[0]]
         if first.op not in IN_PLACE:
             continue
-        slots = [slot for slot in range(len(first.args)) if _overwritten(classes, uses, members, slot)]
+        terms = range(1 if first.op == PLUS else len(first.args))  # of a product, no factor may be overwritten
+        slots = [slot for slot in terms if _overwritten(classes, uses, members, slot)]
         outside = [s for s in slots if part_of[of[first.args[s]]] != part_of[number]]
         if first.op == SUM and len(first.args) > STACK:
             slots = outside  # the terms from inside are added up in one call, from side by side
@@ -275,10 +276,10 @@ def _matrices(classes: Classes, batches: Sequence[Batch]) -> Iterator[tuple[int,
         for item in (classes.items[row[0]] for row in batch.rows):
             if item.op == JOINED and all(as_it_is(*way) for way in item.attrs):
                 yield tuple(classes.of[arg] for arg in item.args[::2])
-        if classes.items[batch.first].op == APPLY:
+        if classes.items[batch.first].op in (APPLY, PLUS):
             products = [classes.items[row[0]] for row in batch.rows]
             if all(as_it_is(*product.attrs) for product in products):
-                yield tuple(classes.of[product.args[0]] for product in products)
+                yield tuple(classes.of[product.args[-2]] for product in products)
 
 
 def _terms(classes: Classes, batches: Sequence[Batch]) -> Iterator[tuple[int, ...]]:
@@ -299,14 +300,14 @@ def _operands(classes: Classes, batches: Sequence[Batch], products: bool) -> Ite
         first = items[batch.first]
         if first.op == JOINED and products:
             yield from (tuple(of[items[row[0]].args[slot]] for slot in first.read_slots) for row in batch.rows)
-        elif len(batch.rows) > 1 and (first.op == APPLY) == products:
+        elif len(batch.rows) > 1 and (first.op in (APPLY, PLUS)) == products:
             for slot in first.read_slots if products else range(len(first.args)):
                 yield tuple(of[items[row[0]].args[slot]] for row in batch.rows)
 
 
 def _results(classes: Classes, batches: Sequence[Batch], products: bool) -> Iterator[tuple[int, ...]]:
     for batch in batches:
-        if (classes.items[batch.first].op == APPLY) == products:
+        if (classes.items[batch.first].op in (APPLY, PLUS)) == products:
             yield tuple(classes.of[row[0]] for row in batch.rows)
 
 
@@ -333,7 +334,7 @@ def _flavours(classes: Classes) -> list[int]:
             item = classes.items[i]
             if item.op == HALF_SIGMOID:
                 found[number] = 0
-            if found[number] == 0 and item.op in (HALF_SIGMOID, SUM, APPLY, JOINED):
+            if found[number] == 0 and item.op in (HALF_SIGMOID, SUM, PLUS, APPLY, JOINED):
                 for arg in item.args:
                     if not classes.items[arg].leaf or not classes.items[arg].batched:
                         found[classes.of[arg]] = 0
