@@ -25,9 +25,7 @@ after = define(
     gives="same",
     batching=_as_first,
     latex=Form("{0}"),
-    examples=tuple(
-        Example(shapes) for shapes in (((3,), ()), ((), (3,)), ((3,), (3,)), ((0,), (3,)), ((2, 3), (4,)))
-    ),
+    examples=tuple(Example(shapes) for shapes in (((3,), ()), ((), (3,)), ((3,), (3,)), ((0,), (3,)), ((2, 3), (4,)))),
 )
 
 

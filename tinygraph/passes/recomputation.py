@@ -1,0 +1,224 @@
+"""Recomputation: a gradient in less memory, for which parts of the forward pass are computed a second time.
+
+before -> after: h_1, ..., h_T, then dh_T, ..., dh_1 that read them all -> a tape in segments of time. Of each
+segment only what others read is kept, such as its last states; the rest is computed again right before the backward
+nodes that read it. With n segments of T / n steps about n states and T / n steps are held at a time, at the price
+of one more forward pass: for n = sqrt(T) in O(sqrt(T)) memory.
+
+It knows of no forward and backward: a visit (see `visits`) to a segment computes again what it needs of earlier
+visits to the same segment. Sums over time, such as the gradient of a shared weight, are added up visit by visit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from itertools import chain
+from math import isqrt
+from typing import Any
+
+from ..errors import UsageError
+from ..graph.node import Node, Provenance
+from ..graph.op import tape_of
+from ..graph.tape import Graph, cone
+from ..nest import leaves, map_nest
+from ..ops.arithmetic import add
+from ..ops.batch import sum_batch
+from ..ops.order import after, after_all
+from ..shapes import as_size
+from .rebuilding import Rewritten, fitted, move_leaf, move_node
+from .visits import in_segments, steps_of, visits
+
+RECOMPUTED = "recomputed"  # the scope of what is computed again
+TURNS = 8  # a segment visited more often keeps its values, so that the cost stays linear
+
+
+def recompute(roots: Any, segments: int | None = None) -> Rewritten:
+    """`roots`, such as [loss, gradients], on a new tape that is computed in less memory when taken as it stands.
+
+    segments    how many stretches of time are computed again, each by itself; None: about sqrt(T) of T steps
+
+    Time is what the tape says (`graph.at(step=...)`); a node without a stamp goes with the latest step that it reads.
+    Copies have the scope "recomputed". What they read of other segments stands behind an `after`: it waits for what
+    the visit before has computed, so that no scheduler computes them early, and shares them. All values are the same
+    bit for bit, but for sums over time and the batch, which are taken in another order: the batch of a segment first.
+
+    A value that another segment reads is kept, so attention keeps all that it looks at.
+
+    >>> lean = tg.recompute([loss, grads])
+    >>> loss_value, grad_values = tg.evaluate(lean.roots, feeds)
+
+    Raises `UsageError` (a tape without time, a number of segments that is not 1..T), `ShapeError`.
+
+    References: Chen et al. 2016, arXiv:1604.06174; Gruslys et al. 2016, arXiv:1606.03401.
+    """
+    given = leaves(roots)
+    tape_of(given, "a recomputation")
+    nodes = cone(given)
+    steps = steps_of(nodes)
+    times = {node: step for node, step in steps.items() if not node.op.leaf}
+    count = _checked(segments, len(set(times.values())))
+    tape = _Tape(nodes, given, in_segments(times, count))
+    made = _Rebuilding(tape, steps.keys()).copies()
+    return Rewritten(map_nest(made.__getitem__, roots), made[given[0]].graph, made)
+
+
+def is_recomputed(node: Node) -> bool:
+    """Whether `recompute` made the node as a second copy of another."""
+    return node.scope.split("/")[0] == RECOMPUTED
+
+
+def _checked(segments: int | None, steps: int) -> int:
+    if not steps:
+        raise UsageError("a tape without time steps has no segments", fix="build it inside graph.at(step=t)")
+    if segments is None:
+        return isqrt(steps - 1) + 1
+    count = as_size(segments, "number of segments")
+    if not 1 <= count <= steps:
+        raise UsageError(f"{count} segments of {steps} steps", fix="segments=1 keeps all, segments=T all states")
+    return count
+
+
+class _Tape:
+    """What is computed in which visit, what is kept from then on, and what is added up visit by visit."""
+
+    def __init__(self, nodes: Sequence[Node], roots: Sequence[Node], segment: dict[Node, int]) -> None:
+        self.leaves = [node for node in nodes if node.op.leaf]
+        self.timeless = [node for node in nodes if not node.op.leaf and node not in segment]
+        self.terms = _sums_over_time(nodes, set(roots), segment)
+        inner = {node.args[0] for node, terms in self.terms.items() if node.args != terms}
+        reads = {node: self.terms.get(node, node.args) for node in nodes if node in segment and node not in inner}
+        self.reads = reads
+        order = visits(reads, segment, self.terms)
+        self.visit = dict.fromkeys(self.timeless, 0) | order.of
+        self.kept = {*roots, *self.terms, *self.timeless, *self.leaves}
+        for node, args in reads.items():
+            if node not in self.terms:
+                late = order.turn[self.visit[node]] >= TURNS
+                self.kept.update(arg for arg in args if self._crosses(arg, node, segment, late))
+        self.count = len(order.turn)
+
+    def _crosses(self, arg: Node, reader: Node, segment: dict[Node, int], late: bool) -> bool:
+        if arg not in segment:
+            return False
+        return segment[arg] != segment[reader] or (late and self.visit[arg] != self.visit[reader])
+
+
+def _sums_over_time(nodes: Sequence[Node], roots: set[Node], segment: dict[Node, int]) -> dict[Node, tuple[Node, ...]]:
+    """Sums whose terms are of several segments, with their terms; the sum over the batch of one stands for both."""
+    readers: dict[Node, list[Node]] = {}
+    wide = [n for n in nodes if n.op.name == "add" and len({segment[arg] for arg in n.args if arg in segment}) > 1]
+    for node in wide:
+        readers[node] = []
+    for node in nodes:
+        for arg in node.args:
+            if arg in readers:
+                readers[arg].append(node)
+    found = {}
+    for node in wide:
+        alone = len(readers[node]) == 1 and not node.label and node not in roots
+        total = readers[node][0] if alone and readers[node][0].op.name == "sum_batch" else node
+        found[total] = node.args
+    return found
+
+
+class _Rebuilding:
+    """The new tape, visit by visit."""
+
+    def __init__(self, tape: _Tape, timed: Collection[Node]) -> None:
+        self.tape, self.timed = tape, timed
+        self.new = Graph()
+        self.made: dict[Node, Node] = {}  # the first copy of each node
+        self.sums: dict[Node, Node] = {}  # what is added up so far
+        self.outputs: list[list[Node]] = [[] for _ in range(tape.count)]
+        self.terms: list[dict[Node, list[Node]]] = [{} for _ in range(tape.count)]
+        for node, number in tape.visit.items():
+            if node in tape.kept:
+                self.outputs[number].append(node)
+        for total, terms in tape.terms.items():
+            for term in terms:
+                self.terms[tape.visit.get(term, 0)].setdefault(total, []).append(term)
+
+    def copies(self) -> dict[Node, Node]:
+        """The first copy of each node, on the new tape."""
+        for leaf in self.tape.leaves:
+            if leaf not in self.made:
+                move_leaf(self.new, leaf, self.made)
+        ends: list[Node] = []  # what the visit before has computed
+        for number in range(self.tape.count):
+            ends = _Visit(self, number, ends).run() or ends
+        return self.made
+
+
+class _Visit:
+    """One visit: what it computes, again or for the first time, in the order of the old tape."""
+
+    def __init__(self, whole: _Rebuilding, number: int, before: Sequence[Node]) -> None:
+        self.whole, self.tape, self.number, self.before = whole, whole.tape, number, before
+        self.outputs, self.terms = whole.outputs[number], whole.terms[number]
+        self.here: dict[Node, Node] = {}
+        self.entries: dict[Node, Node] = {}  # what is read of other visits, behind an `after`
+        self.gate: Node | None = None
+
+    def run(self) -> list[Node]:
+        """Append it all; the real values that other visits read."""
+        made, sums = self.whole.made, self.whole.sums
+        for node in self._wanted():
+            self.here[node] = self._whole_sum(node) if node in self.tape.terms else self._copy(node)
+            made.setdefault(node, self.here[node])
+        for total in self.terms:
+            if total not in self.here:
+                sums[total] = self._sum(total)
+        ends = [made[node] for node in self.outputs] + [sums[total] for total in self.terms if total in sums]
+        return [node for node in dict.fromkeys(ends) if node.kind == "real"]
+
+    def _wanted(self) -> list[Node]:
+        """What has to be computed now, ascending. Iterative."""
+        wanted: set[Node] = set()
+        stack = [*chain(*self.terms.values()), *self.outputs]
+        while stack:
+            node = stack.pop()
+            there = node in self.tape.kept and self.tape.visit.get(node) != self.number
+            if not there and node not in wanted:
+                wanted.add(node)
+                stack += () if node in self.tape.terms else node.args
+        return sorted(wanted, key=lambda node: node.id)
+
+    def _copy(self, node: Node) -> Node:
+        late = self.tape.visit[node] != self.number
+        args = tuple([self._operand(arg, late) for arg in node.args])
+        again = late and node in self.whole.made
+        where = node.where._replace(scope=f"{RECOMPUTED}/{node.scope}".rstrip("/")) if again else node.where
+        return move_node(self.whole.new, node, args, where=where)
+
+    def _operand(self, arg: Node, late: bool = False) -> Node:
+        """What a copy reads: of this visit, or what is kept; one that is late waits for the visit before."""
+        if arg in self.here:
+            return self.here[arg]
+        value = self.whole.made[arg]
+        if not late or arg not in self.whole.timed or not self.before:
+            return value
+        if arg not in self.entries:
+            with self.whole.new.stamped(Provenance(arg.step, RECOMPUTED, backward=True)):
+                if self.gate is None:
+                    self.gate = after_all(self.before[0], self.before[1:])
+                self.entries[arg] = after.apply(self.whole.new, (value, self.gate))
+        return self.entries[arg]
+
+    def _whole_sum(self, total: Node) -> Node:
+        """A sum over time with its last terms, where it stood."""
+        found = self._sum(total)
+        self.whole.new.provenance[found.id] = total.where
+        return found
+
+    def _sum(self, total: Node) -> Node:
+        """What was added up before, and the terms of this visit."""
+        done = self.whole.sums.pop(total, None)
+        parts = [self._operand(term) for term in self.terms[total]]
+        with self.whole.new.stamped(total.where._replace(label="", latex="")):
+            if total.op.name == "sum_batch":
+                parts = [sum_batch(fitted(_added(parts), total.args[0]))]
+            return _added(parts if done is None else [done, *parts])
+
+
+def _added(parts: Sequence[Node]) -> Node:
+    return parts[0] if len(parts) == 1 else add(parts)

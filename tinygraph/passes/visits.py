@@ -1,0 +1,79 @@
+"""Visits: in which order a tape is computed if one stays in a stretch of time for as long as one can.
+
+Steps are grouped into segments. A visit computes all of its segment that can be computed by then; the next one
+goes where the first node on the tape waits. A loss at each step and its gradient go once forwards through time
+and once back; nets with two directions go more often.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..graph.node import Node
+
+
+def steps_of(nodes: Iterable[Node]) -> dict[Node, int]:
+    """The step of each node that has time: its stamp, or else the latest step that it reads. `nodes` ascend.
+
+    Parameters and constants stand outside of time.
+    """
+    found: dict[Node, int] = {}
+    for node in nodes:
+        if node.op.name in ("parameter", "constant"):
+            continue
+        steps = [found[arg] for arg in node.args if arg in found] if node.step is None else [node.step]
+        if steps:
+            found[node] = max(steps)
+    return found
+
+
+def in_segments(steps: Mapping[Node, int], count: int) -> dict[Node, int]:
+    """The segment 0..count-1 of each node: as many steps in each, or one more."""
+    known = sorted(set(steps.values()))
+    segment = {step: rank * count // len(known) for rank, step in enumerate(known)}
+    return {node: segment[step] for node, step in steps.items()}
+
+
+@dataclass(frozen=True)
+class Visits:
+    """The visit 1, 2, ... of each computed node with a segment, and which time each is that its segment is visited."""
+
+    of: Mapping[Node, int]
+    turn: Sequence[int]
+
+
+def visits(reads: Mapping[Node, Sequence[Node]], segment: Mapping[Node, int], anywhere: Iterable[Node] = ()) -> Visits:
+    """An order in visits for computed nodes, ascending, by what they read; others that are read are there before.
+
+    The nodes `anywhere` are computed in whichever visit completes what they read.
+    """
+    free = set(anywhere)
+    readers: dict[Node, list[Node]] = {node: [] for node in reads}
+    missing: dict[Node, int] = {}
+    ready: dict[int, list[Node]] = {}
+    for node, args in reads.items():
+        waited_for = {arg for arg in args if arg in reads}
+        missing[node] = len(waited_for)
+        for arg in waited_for:
+            readers[arg].append(node)
+        if not waited_for:
+            ready.setdefault(segment[node], []).append(node)
+    found: dict[Node, int] = {}
+    turn, turns = [0], dict.fromkeys(segment.values(), 0)
+    for first in reads:
+        if first in found:
+            continue
+        here = segment[first]
+        turn.append(turns[here])
+        turns[here] += 1
+        stack = ready.pop(here)
+        while stack:
+            node = stack.pop()
+            found[node] = len(turn) - 1
+            for reader in readers[node]:
+                missing[reader] -= 1
+                if not missing[reader]:
+                    inside = reader in free or segment[reader] == here
+                    (stack if inside else ready.setdefault(segment[reader], [])).append(reader)
+    return Visits(found, turn)
