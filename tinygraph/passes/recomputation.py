@@ -37,7 +37,8 @@ def recompute(roots: Any, segments: int | None = None) -> Rewritten:
 
     segments    how many stretches of time are computed again, each by itself; None: about sqrt(T) of T steps
 
-    Time is what the tape says (`graph.at(step=...)`); a node without a stamp goes with the latest step that it reads.
+    Time is what the tape says (`graph.at(step=...)`); a node without a stamp goes with what it reads. On a tape without
+    any, the place on the tape is taken for the time.
     Copies have the scope "recomputed". What they read of other segments stands behind an `after`: it waits for what
     the visit before has computed, so that no scheduler computes them early, and shares them. All values are the same
     bit for bit, but for sums over time and the batch, which are taken in another order: the batch of a segment first.
@@ -47,7 +48,7 @@ def recompute(roots: Any, segments: int | None = None) -> Rewritten:
     >>> lean = tg.recompute([loss, grads])
     >>> loss_value, grad_values = tg.evaluate(lean.roots, feeds)
 
-    Raises `UsageError` (a tape without time, a number of segments that is not 1..T), `ShapeError`.
+    Raises `UsageError` (more segments than steps), `ShapeError` (no number of segments).
 
     References: Chen et al. 2016, arXiv:1604.06174; Gruslys et al. 2016, arXiv:1606.03401.
     """
@@ -68,10 +69,8 @@ def is_recomputed(node: Node) -> bool:
 
 
 def _checked(segments: int | None, steps: int) -> int:
-    if not steps:
-        raise UsageError("a tape without time steps has no segments", fix="build it inside graph.at(step=t)")
     if segments is None:
-        return isqrt(steps - 1) + 1
+        return isqrt(max(steps - 1, 0)) + 1
     count = as_size(segments, "number of segments")
     if not 1 <= count <= steps:
         raise UsageError(f"{count} segments of {steps} steps", fix="segments=1 keeps all, segments=T all states")

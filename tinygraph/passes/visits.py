@@ -12,19 +12,23 @@ from dataclasses import dataclass
 
 from ..graph.node import Node
 
+OUTSIDE = ("parameter", "constant")  # of time
 
-def steps_of(nodes: Iterable[Node]) -> dict[Node, int]:
-    """The step of each node that has time: its stamp, or else the latest step that it reads. `nodes` ascend.
 
-    Parameters and constants stand outside of time.
+def steps_of(nodes: Sequence[Node]) -> dict[Node, int]:
+    """The step of each node that has time. `nodes` ascend.
+
+    That is its stamp; without one the latest step that it reads, and for a node of a gradient, which goes back
+    through time, the earliest. Parameters and constants stand outside of time. On a tape without any stamps the
+    place among the forward nodes is taken for the time.
     """
-    found: dict[Node, int] = {}
+    found = {node: node.step for node in nodes if node.step is not None and node.op.name not in OUTSIDE}
+    if not found:
+        found = {node: place for place, node in enumerate(n for n in nodes if not (n.op.leaf or n.backward))}
     for node in nodes:
-        if node.op.name in ("parameter", "constant"):
-            continue
-        steps = [found[arg] for arg in node.args if arg in found] if node.step is None else [node.step]
-        if steps:
-            found[node] = max(steps)
+        steps = [found[arg] for arg in node.args if arg in found]
+        if steps and node not in found:
+            found[node] = min(steps) if node.backward else max(steps)
     return found
 
 
