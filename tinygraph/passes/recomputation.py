@@ -12,6 +12,7 @@ visits to the same segment. Sums over time, such as the gradient of a shared wei
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from math import isqrt
 from typing import Any
@@ -32,16 +33,23 @@ RECOMPUTED = "recomputed"  # the scope of what is computed again
 TURNS = 8  # a segment visited more often keeps its values, so that the cost stays linear
 
 
-def recompute(roots: Any, segments: int | None = None) -> Rewritten:
+@dataclass(frozen=True)
+class Recomputed(Rewritten):
+    """What `recompute` returns: a rewritten graph, and the number of its segments."""
+
+    segments: int
+
+
+def recompute(roots: Any, segments: int | None = None) -> Recomputed:
     """`roots`, such as [loss, gradients], on a new tape that is computed in less memory when taken as it stands.
 
     segments    how many stretches of time are computed again, each by itself; None: about sqrt(T) of T steps
 
     Time is what the tape says (`graph.at(step=...)`); a node without a stamp goes with what it reads. On a tape without
     any, the place on the tape is taken for the time.
-    Copies have the scope "recomputed". What they read of other segments stands behind an `after`: it waits for what
-    the visit before has computed, so that no scheduler computes them early, and shares them. All values are the same
-    bit for bit, but for sums over time and the batch, which are taken in another order: the batch of a segment first.
+    Second copies have the scope "recomputed". What they read of other segments stands behind an `after`: it waits for
+    what the visit before has computed, so that no scheduler computes them early, or once for both. All values are the
+    same bit for bit, but for sums over time and the batch, which are taken segment by segment.
 
     A value that another segment reads is kept, so attention keeps all that it looks at.
 
@@ -60,7 +68,7 @@ def recompute(roots: Any, segments: int | None = None) -> Rewritten:
     count = _checked(segments, len(set(times.values())))
     tape = _Tape(nodes, given, in_segments(times, count))
     made = _Rebuilding(tape, steps.keys()).copies()
-    return Rewritten(map_nest(made.__getitem__, roots), made[given[0]].graph, made)
+    return Recomputed(map_nest(made.__getitem__, roots), made[given[0]].graph, made, count)
 
 
 def is_recomputed(node: Node) -> bool:
@@ -152,8 +160,10 @@ class _Visit:
     """One visit: what it computes, again or for the first time, in the order of the old tape."""
 
     def __init__(self, whole: _Rebuilding, number: int, before: Sequence[Node]) -> None:
-        self.whole, self.tape, self.number, self.before = whole, whole.tape, number, before
+        self.whole, self.tape, self.number = whole, whole.tape, number
         self.outputs, self.terms = whole.outputs[number], whole.terms[number]
+        self.backward = all(node.backward for node in chain(self.outputs, *self.terms.values()))  # all for a gradient
+        self.before = [end for end in before if self.backward or not end.backward]
         self.here: dict[Node, Node] = {}
         self.entries: dict[Node, Node] = {}  # what is read of other visits, behind an `after`
         self.gate: Node | None = None
@@ -185,8 +195,11 @@ class _Visit:
     def _copy(self, node: Node) -> Node:
         late = self.tape.visit[node] != self.number
         args = tuple([self._operand(arg, late) for arg in node.args])
-        again = late and node in self.whole.made
-        where = node.where._replace(scope=f"{RECOMPUTED}/{node.scope}".rstrip("/")) if again else node.where
+        where = node.where
+        if late and node in self.whole.made:
+            where = where._replace(scope=f"{RECOMPUTED}/{where.scope}".rstrip("/"))
+        if self.backward:
+            where = where._replace(backward=True)
         return move_node(self.whole.new, node, args, where=where)
 
     def _operand(self, arg: Node, late: bool = False) -> Node:
@@ -197,10 +210,11 @@ class _Visit:
         if not late or arg not in self.whole.timed or not self.before:
             return value
         if arg not in self.entries:
-            with self.whole.new.stamped(Provenance(arg.step, RECOMPUTED, backward=True)):
+            new = self.whole.new
+            with new.stamped(Provenance(arg.step, RECOMPUTED, backward=self.backward)):
                 if self.gate is None:
                     self.gate = after_all(self.before[0], self.before[1:])
-                self.entries[arg] = after.apply(self.whole.new, (value, self.gate))
+                self.entries[arg] = after.apply(new, (value, self.gate))
         return self.entries[arg]
 
     def _whole_sum(self, total: Node) -> Node:
