@@ -91,8 +91,9 @@ def _counted(segments: int | None, roots: Any) -> RecomputationCost:
     ends = leaves(roots)
     nodes = cone(ends)
     kinds = [_kind(node) for node in nodes if not node.op.leaf]
-    counts = (kinds.count(kind) for kind in ("forward", "again", "backward"))
-    return RecomputationCost(segments, *counts, multiplications(nodes), most_held(nodes, ends, inputs=False))
+    forward, again, backward = (kinds.count(kind) for kind in ("forward", "again", "backward"))
+    held = most_held(nodes, ends, inputs=False)
+    return RecomputationCost(segments, forward, again, backward, multiplications(nodes), held)
 
 
 def _kind(node: Node) -> str:

@@ -11,7 +11,7 @@ visits to the same segment. Sums over time, such as the gradient of a shared wei
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from math import isqrt
@@ -27,7 +27,7 @@ from ..ops.batch import sum_batch
 from ..ops.order import after, after_all
 from ..shapes import as_size
 from .rebuilding import Rewritten, fitted, move_leaf, move_node
-from .visits import in_segments, steps_of, visits
+from .visits import Visits, in_segments, steps_of, visits
 
 RECOMPUTED = "recomputed"  # the scope of what is computed again
 TURNS = 8  # a segment visited more often keeps its values, so that the cost stays linear
@@ -88,43 +88,57 @@ def _checked(segments: int | None, steps: int) -> int:
 class _Tape:
     """What is computed in which visit, what is kept from then on, and what is added up visit by visit."""
 
-    def __init__(self, nodes: Sequence[Node], roots: Sequence[Node], segment: dict[Node, int]) -> None:
+    def __init__(self, nodes: Sequence[Node], roots: Sequence[Node], segment: Mapping[Node, int]) -> None:
         self.leaves = [node for node in nodes if node.op.leaf]
-        self.timeless = [node for node in nodes if not node.op.leaf and node not in segment]
+        timeless = [node for node in nodes if not node.op.leaf and node not in segment]
         self.terms = _sums_over_time(nodes, set(roots), segment)
-        inner = {node.args[0] for node, terms in self.terms.items() if node.args != terms}
+        inner = {total.args[0] for total, terms in self.terms.items() if total.args != terms}
         reads = {node: self.terms.get(node, node.args) for node in nodes if node in segment and node not in inner}
-        self.reads = reads
-        order = visits(reads, segment, self.terms)
-        self.visit = dict.fromkeys(self.timeless, 0) | order.of
-        self.kept = {*roots, *self.terms, *self.timeless, *self.leaves}
+        order = visits(reads, segment, _after_sums(reads, self.terms))
+        self.visit = {**dict.fromkeys(timeless, 0), **order.of}
+        self.kept = {*roots, *self.terms, *timeless, *self.leaves}
         for node, args in reads.items():
             if node not in self.terms:
-                late = order.turn[self.visit[node]] >= TURNS
-                self.kept.update(arg for arg in args if self._crosses(arg, node, segment, late))
+                self.kept.update(arg for arg in args if arg in order.of and _crosses(order, arg, node))
         self.count = len(order.turn)
 
-    def _crosses(self, arg: Node, reader: Node, segment: dict[Node, int], late: bool) -> bool:
-        if arg not in segment:
-            return False
-        return segment[arg] != segment[reader] or (late and self.visit[arg] != self.visit[reader])
+
+def _crosses(order: Visits, arg: Node, reader: Node) -> bool:
+    """Whether a value has to be there when a later visit reads it."""
+    again = order.segment[arg] == order.segment[reader] and order.turn[order.of[reader]] < TURNS
+    return not again and order.of[arg] != order.of[reader]
 
 
-def _sums_over_time(nodes: Sequence[Node], roots: set[Node], segment: dict[Node, int]) -> dict[Node, tuple[Node, ...]]:
-    """Sums whose terms are of several segments, with their terms; the sum over the batch of one stands for both."""
+def _sums_over_time(
+    nodes: Sequence[Node], roots: Collection[Node], segment: Mapping[Node, int]
+) -> dict[Node, tuple[Node, ...]]:
+    """Sums whose terms are of several segments, with their terms; the sum over the batch of one stands for both.
+
+    A stamped sum of two segments is one of a step, such as the cotangent of the state between them.
+    """
     readers: dict[Node, list[Node]] = {}
-    wide = [n for n in nodes if n.op.name == "add" and len({segment[arg] for arg in n.args if arg in segment}) > 1]
-    for node in wide:
-        readers[node] = []
     for node in nodes:
         for arg in node.args:
             if arg in readers:
                 readers[arg].append(node)
+        if node.op.name == "add":
+            several = len({segment[arg] for arg in node.args if arg in segment})
+            if several > 2 or (several == 2 and node.step is None):
+                readers[node] = []
     found = {}
-    for node in wide:
-        alone = len(readers[node]) == 1 and not node.label and node not in roots
-        total = readers[node][0] if alone and readers[node][0].op.name == "sum_batch" else node
+    for node, using in readers.items():
+        alone = len(using) == 1 and not node.label and node not in roots
+        total = using[0] if alone and using[0].op.name == "sum_batch" else node
         found[total] = node.args
+    return found
+
+
+def _after_sums(reads: Mapping[Node, Sequence[Node]], sums: Collection[Node]) -> set[Node]:
+    """The sums, and what is computed from them outside of time, such as their mean."""
+    found = set(sums)
+    for node, args in reads.items():
+        if node.step is None and not node.backward and any(arg in found for arg in args):
+            found.add(node)
     return found
 
 

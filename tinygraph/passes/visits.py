@@ -7,7 +7,7 @@ and once back; nets with two directions go more often.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..graph.node import Node
@@ -41,29 +41,25 @@ def in_segments(steps: Mapping[Node, int], count: int) -> dict[Node, int]:
 
 @dataclass(frozen=True)
 class Visits:
-    """The visit 1, 2, ... of each computed node with a segment, and which time each is that its segment is visited."""
+    """The visit 1, 2, ... and the segment of each computed node; of each visit, how often it was there before."""
 
     of: Mapping[Node, int]
+    segment: Mapping[Node, int]
     turn: Sequence[int]
 
 
-def visits(reads: Mapping[Node, Sequence[Node]], segment: Mapping[Node, int], anywhere: Iterable[Node] = ()) -> Visits:
+def visits(reads: Mapping[Node, Sequence[Node]], segment: Mapping[Node, int], anywhere: Collection[Node]) -> Visits:
     """An order in visits for computed nodes, ascending, by what they read; others that are read are there before.
 
-    The nodes `anywhere` are computed in whichever visit completes what they read.
+    The nodes `anywhere` belong to whichever visit completes what they read.
     """
-    free = set(anywhere)
-    readers: dict[Node, list[Node]] = {node: [] for node in reads}
-    missing: dict[Node, int] = {}
+    readers, missing = _waiting(reads)
     ready: dict[int, list[Node]] = {}
-    for node, args in reads.items():
-        waited_for = {arg for arg in args if arg in reads}
-        missing[node] = len(waited_for)
-        for arg in waited_for:
-            readers[arg].append(node)
-        if not waited_for:
+    for node in reads:
+        if not missing[node]:
             ready.setdefault(segment[node], []).append(node)
     found: dict[Node, int] = {}
+    where = dict(segment)
     turn, turns = [0], dict.fromkeys(segment.values(), 0)
     for first in reads:
         if first in found:
@@ -74,10 +70,22 @@ def visits(reads: Mapping[Node, Sequence[Node]], segment: Mapping[Node, int], an
         stack = ready.pop(here)
         while stack:
             node = stack.pop()
-            found[node] = len(turn) - 1
+            found[node], where[node] = len(turn) - 1, here
             for reader in readers[node]:
                 missing[reader] -= 1
                 if not missing[reader]:
-                    inside = reader in free or segment[reader] == here
-                    (stack if inside else ready.setdefault(segment[reader], [])).append(reader)
-    return Visits(found, turn)
+                    stays = reader in anywhere or segment[reader] == here
+                    (stack if stays else ready.setdefault(segment[reader], [])).append(reader)
+    return Visits(found, where, turn)
+
+
+def _waiting(reads: Mapping[Node, Sequence[Node]]) -> tuple[dict[Node, list[Node]], dict[Node, int]]:
+    """What reads each node, and for how many nodes each waits."""
+    readers: dict[Node, list[Node]] = {node: [] for node in reads}
+    missing = {}
+    for node, args in reads.items():
+        waited_for = {arg for arg in args if arg in reads}
+        missing[node] = len(waited_for)
+        for arg in waited_for:
+            readers[arg].append(node)
+    return readers, missing
