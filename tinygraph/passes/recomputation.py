@@ -5,7 +5,7 @@ segment only what others read is kept, such as its last states; the rest is comp
 nodes that read it. With n segments of T / n steps about n states and T / n steps are held at a time, at the price
 of one more forward pass: for n = sqrt(T) in O(sqrt(T)) memory.
 
-It knows of no forward and backward: a visit (see `visits`) to a segment computes again what it needs of earlier
+It knows of no forward and backward: a visit (see `visiting`) to a segment computes again what it needs of earlier
 visits to the same segment. Sums over time, such as the gradient of a shared weight, are added up visit by visit.
 """
 
@@ -27,7 +27,7 @@ from ..ops.batch import sum_batch
 from ..ops.order import after, after_all
 from ..shapes import as_size
 from .rebuilding import Rewritten, fitted, move_leaf, move_node
-from .visits import Visits, in_segments, steps_of, visits
+from .visiting import Visits, in_segments, steps_of, visits
 
 RECOMPUTED = "recomputed"  # the scope of what is computed again
 TURNS = 8  # a segment visited more often keeps its values, so that the cost stays linear
