@@ -13,6 +13,9 @@ import numpy as np
 import pytest
 from graph.samples import random_feeds, trained
 from helpers.zoo import few
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from passes.test_values import STEPS, assert_close, random_graph
 from rolling.nets import NETS
 
 import tinygraph as tg
@@ -120,6 +123,20 @@ def test_all_but_sums_over_time_and_batch_are_the_same_bits(name: str) -> None:
     assert any(map(is_recomputed, lean.graph))
     for a, b in zip(values(roots, feeds := random_feeds(net.graph)), values(lean.roots, feeds), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(steps=STEPS, seed=st.integers(0, 99))
+def test_random_graphs_with_time_in_any_order(steps: Any, seed: int) -> None:
+    """And once more what has been recomputed."""
+    roots = random_graph(steps)
+    real = [tg.sum(node) for node in roots if node.kind == "real"]
+    roots += leaves([tg.grad(node, roots[0].graph.parameters) for node in real])
+    feeds = random_feeds(roots[0].graph, seed)
+    lean = tg.recompute(roots)
+    tg.validate(lean.graph)
+    assert_close(values(roots, feeds), values(lean.roots, feeds))
+    assert_close(values(roots, feeds), values(tg.recompute(lean.roots).roots, feeds))
 
 
 def test_a_sum_over_the_batch_of_terms_with_and_without_one() -> None:
