@@ -25,7 +25,7 @@ class RecomputationCost:
     """One way to compute a gradient.
 
     segments                      None: as it was given, nothing is computed again
-    forward, again, backward      how many nodes are computed; orders and partial sums count as backward
+    forward, again, backward      how many nodes are computed, what says `after` and partial sums included
     multiplications, held         of one example: done in all, and numbers held at most at one time, besides the
                                   inputs, parameters and constants
     """
@@ -97,6 +97,4 @@ def _counted(segments: int | None, roots: Any) -> RecomputationCost:
 
 
 def _kind(node: Node) -> str:
-    if node.op.name == "after":
-        return "backward"
     return "again" if is_recomputed(node) else "backward" if node.backward else "forward"

@@ -18,7 +18,7 @@ from math import isqrt
 from typing import Any
 
 from ..errors import UsageError
-from ..graph.node import Node, Provenance
+from ..graph.node import Node
 from ..graph.op import tape_of
 from ..graph.tape import Graph, cone
 from ..nest import leaves, map_nest
@@ -41,15 +41,16 @@ class Recomputed(Rewritten):
 
 
 def recompute(roots: Any, segments: int | None = None) -> Recomputed:
-    """`roots`, such as [loss, gradients], on a new tape that is computed in less memory when taken as it stands.
+    """`roots`, such as [loss, gradients], on a new tape that is computed in less memory.
 
     segments    how many stretches of time are computed again, each by itself; None: about sqrt(T) of T steps
 
     Time is what the tape says (`graph.at(step=...)`); a node without a stamp goes with what it reads. On a tape without
     any, the place on the tape is taken for the time.
-    Second copies have the scope "recomputed". What they read of other segments stands behind an `after`: it waits for
-    what the visit before has computed, so that no scheduler computes them early, or once for both. All values are the
-    same bit for bit, but for sums over time and the batch, which are taken segment by segment.
+    Second copies have the scope "recomputed". What a segment reads from long before, its inputs too, stands behind
+    an `after`: it waits for what has just been computed. So no scheduler computes it early, or once for both copies,
+    and any order in which the new tape can be computed takes little memory. All values are the same bit for bit,
+    but for sums over time and the batch, which are taken segment by segment.
 
     A value that another segment reads is kept, so attention keeps all that it looks at.
 
@@ -207,25 +208,24 @@ class _Visit:
         return sorted(wanted, key=lambda node: node.id)
 
     def _copy(self, node: Node) -> Node:
-        late = self.tape.visit[node] != self.number
-        args = tuple([self._operand(arg, late) for arg in node.args])
+        args = tuple([self._operand(arg) for arg in node.args])
         where = node.where
-        if late and node in self.whole.made:
+        if node in self.whole.made:
             where = where._replace(scope=f"{RECOMPUTED}/{where.scope}".rstrip("/"))
         if self.backward:
             where = where._replace(backward=True)
         return move_node(self.whole.new, node, args, where=where)
 
-    def _operand(self, arg: Node, late: bool = False) -> Node:
-        """What a copy reads: of this visit, or what is kept; one that is late waits for the visit before."""
+    def _operand(self, arg: Node) -> Node:
+        """What a copy reads: of this visit, or of the one before; or what was there already, once that is done."""
         if arg in self.here:
             return self.here[arg]
         value = self.whole.made[arg]
-        if not late or arg not in self.whole.timed or not self.before:
+        if arg not in self.whole.timed or not self.before or self.tape.visit.get(arg) == self.number - 1:
             return value
         if arg not in self.entries:
-            new = self.whole.new
-            with new.stamped(Provenance(arg.step, RECOMPUTED, backward=self.backward)):
+            new, backward = self.whole.new, self.backward or value.backward
+            with new.stamped(arg.where._replace(label="", latex="", backward=backward)):
                 if self.gate is None:
                     self.gate = after_all(self.before[0], self.before[1:])
                 self.entries[arg] = after.apply(new, (value, self.gate))
