@@ -8,6 +8,7 @@ from itertools import combinations
 from typing import Any
 
 import networkx
+import numpy as np
 import pytest
 from graph.samples import random_feeds
 from viz.hostile import LABELS, hostile_feeds, hostile_net
@@ -86,6 +87,20 @@ def test_the_memory_map(plan: tg.Plan, told: Explanation) -> None:
     (result,) = [room for room in told.rooms if room.holds == "dV"]
     assert result.last == len(plan.program(3).calls)
     assert told.aside > 0
+
+
+def test_constants_that_are_filled_in_by_each_run() -> None:
+    """Since others stand in their room later; they are there from the call that fills them in."""
+    g = tg.Graph()
+    C, D = (g.constant(name, np.full((128, 128), 0.01)) for name in "CD")
+    h = tg.tanh(D @ tg.tanh(C @ g.input("x", (128,))))
+    plan = tg.plan(tg.tanh(tg.sigmoid(h) * tg.exp(-h * h)))
+    plan({"x": np.ones((300, 128))})
+    told = plan.explain()
+    assert [k.computes for k in told.kernels if k.function == "copyto"][:1] == ["C"]
+    (room,) = [room for room in told.rooms if room.holds == "D"]
+    assert room.shared
+    assert room.first > 1
 
 
 def test_rooms_are_shared_in_a_larger_run() -> None:

@@ -216,13 +216,7 @@ def _rooms(classes: Classes, batches: Sequence[Batch], program: Program) -> tupl
     names: list[Counter[str]] = [Counter() for _ in program.buffers]
     for item, place in zip(classes.items, storage.places, strict=True):
         names[place.buffer][_name(item)] += 1
-    batch_of = {i: number for number, batch in enumerate(batches) for row in batch.rows for i in row}
-    first: dict[int, int] = {}
-    last: dict[int, int] = {}
-    for at, call in enumerate(program.calls, start=1):
-        for number in {batch_of[i] for row in call.items for i in row}:
-            first.setdefault(number, at)
-            last[number] = at
+    first, last = _calls_of_batches(batches, program.calls)
     return tuple(
         Room(
             arena.offsets[k],
@@ -234,6 +228,21 @@ def _rooms(classes: Classes, batches: Sequence[Batch], program: Program) -> tupl
         )
         for k, buffer in enumerate(program.buffers)
     )
+
+
+def _calls_of_batches(batches: Sequence[Batch], calls: Sequence[Call]) -> tuple[dict[int, int], dict[int, int]]:
+    """The first and the last call for each batch, counted from 1; constants are filled in for the batch that follows."""
+    batch_of = {i: number for number, batch in enumerate(batches) for row in batch.rows for i in row}
+    first: dict[int, int] = {}
+    last: dict[int, int] = {}
+    begun: int | None = None
+    for at, call in enumerate(calls, start=1):
+        begun = begun or at
+        number = batch_of.get(call.items[0][0])  # all of one batch
+        if number is not None:
+            first.setdefault(number, begun)
+            last[number], begun = at, None
+    return first, last
 
 
 def _bytes_aside(program: Program) -> int:
