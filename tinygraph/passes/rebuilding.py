@@ -6,7 +6,7 @@ before -> after: the cone of the roots -> the same on a new tape, each node copi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import UsageError, expect
@@ -29,7 +29,7 @@ class Rewritten:
 
     roots: Any
     graph: Graph
-    map: Mapping[Node, Node]
+    map: Mapping[Node, Node] = field(repr=False)
 
     def of(self, node: Node) -> Node:
         """What became of a node of the old tape. Raises `UsageError` if the roots do not need it."""

@@ -231,7 +231,7 @@ def _rooms(classes: Classes, batches: Sequence[Batch], program: Program) -> tupl
 
 
 def _calls_of_batches(batches: Sequence[Batch], calls: Sequence[Call]) -> tuple[dict[int, int], dict[int, int]]:
-    """The first and the last call for each batch, counted from 1; constants are filled in for the batch that follows."""
+    """The first and the last call for each batch, counted from 1; constants are filled in for the next batch."""
     batch_of = {i: number for number, batch in enumerate(batches) for row in batch.rows for i in row}
     first: dict[int, int] = {}
     last: dict[int, int] = {}
