@@ -19,6 +19,7 @@ from .graph.validator import validate
 from .initialisers import initialise
 from .ops import OPS
 from .passes.intervention import intervene
+from .passes.recomputation import Recomputed, recompute
 from .passes.truncation import Truncated, truncate
 from .saving import load, save
 from .symbolic.formulas import latex
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from .flow.per_step import gradient_by_step
     from .flow.per_use import Contributions, contributions
     from .flow.real_time import RealTime, rtrl
+    from .flow.recomputing import RecomputationCost, RecomputationCosts, recomputation_costs
     from .flow.squashing import Saturation, saturation
     from .flow.summary import GradientFlow, gradient_flow
     from .flow.truncation_bias import Bias, Randomised, bias_of_truncation, draw_flow, randomise
@@ -75,6 +77,9 @@ __all__ = [
     "Plan",
     "Randomised",
     "RealTime",
+    "RecomputationCost",
+    "RecomputationCosts",
+    "Recomputed",
     "Report",
     "Rolled",
     "Saturation",
@@ -114,6 +119,8 @@ __all__ = [
     "path_ledger",
     "plan",
     "randomise",
+    "recomputation_costs",
+    "recompute",
     "roll",
     "rtrl",
     "saturation",
@@ -150,6 +157,9 @@ _LATE = {
     "compare_costs": ".flow.costs",
     "cost_of": ".flow.costs",
     "RealTime": ".flow.real_time",
+    "RecomputationCost": ".flow.recomputing",
+    "RecomputationCosts": ".flow.recomputing",
+    "recomputation_costs": ".flow.recomputing",
     "rtrl": ".flow.real_time",
     "walk": ".flow.by_hand",
     "Finding": ".verification.findings",

@@ -27,3 +27,8 @@ def html_table(rows: Iterable[Sequence[str]], head: Sequence[str] = ()) -> str:
 
 def _html_row(cells: Sequence[str], tag: str) -> str:
     return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+
+
+def one_line(text: str) -> str:
+    """The text on one line, without characters that do not print."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())

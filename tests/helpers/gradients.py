@@ -113,7 +113,7 @@ def check_single_examples(case: Case, seeds: range) -> None:
         raise AssertionError(f"{case.op.name} mixes the examples")
     projection = Projection(case)
     outputs = [projection.output, projection.gradients]
-    if not any(projection.batched.values()):
+    if not projection.output.batched:
         return
     for seed in seeds:
         feeds = projection.feeds(seed)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -175,23 +174,6 @@ def test_values_that_pass_by_share_their_room() -> None:
     kept = sum(plan.explain().memory)
     apart = 4 * 3 * sum(np.prod(item.shape, dtype=int) for item in plan.classes.items)
     assert kept < 0.45 * apart
-
-
-def test_explanation() -> None:
-    roots = trained(models.lstm)
-    plan = tg.plan(roots)
-    plan(feeds_of(roots))
-    told = plan.explain()
-    assert sum(k.calls for k in told.kernels) == len(plan.program(3).calls)
-    assert {"i", "f", "o", "g"} <= {name for k in told.kernels for name in k.computes.split(", ")}
-    assert json.loads(told.to_json())["batch"] == 3
-    nodes, items, classes, parts = told.stages
-    assert nodes.count == len(plan.nodes)
-    assert nodes.path > items.path >= parts.path > classes.path
-    assert "recurrence 2" in str(told)
-    assert told._repr_html_().count("<tr>") == len(told.kernels) + 1
-    products = [k for k in told.kernels if k.computes == "dV"]
-    assert [k.flops for k in products] == [2 * 5 * 4 * 3 * STEPS]
 
 
 # Runs

@@ -112,6 +112,9 @@ def _as_array(name: str, leaf: Node, given: Any, accepted_reals: str) -> Any:
         raise FeedError(
             f"{name!r} is fed a node", [leaf.describe()], "feed arrays; tg.evaluate computes a node's value"
         )
+    if np.ma.is_masked(given):
+        fix = "fill them in, and feed what counts beside it: array.filled(0), ~np.ma.getmaskarray(array)"
+        raise FeedError(f"{name!r} is fed an array with masked entries", [leaf.describe()], fix)
     try:
         data = np.asarray(given)
     except ValueError:

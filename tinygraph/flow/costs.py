@@ -9,7 +9,7 @@ step uses once). Williams and Zipser 1995, "Gradient-based learning algorithms f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,24 +59,36 @@ def cost_of(outputs: Any) -> Cost:
     for root in roots:
         expect(root, Node, "a cost is that of nodes", "tg.grad(loss, net.parameters)")
     nodes = cone(roots)
-    products = sum(PRODUCTS[node.op.name](node) for node in nodes if node.op.name in PRODUCTS)
-    return Cost(products, _peak(nodes, roots, {}), _peak(nodes, roots, _terms(nodes, roots)))
+    sums = _terms(nodes, roots)
+    return Cost(multiplications(nodes), most_held(nodes, roots), most_held(nodes, roots, sums=sums))
 
 
-def _peak(nodes: list[Node], roots: list[Node], sums: Mapping[Node, Node]) -> int:
-    """The numbers held at most, where a term of `sums` is added to its sum as soon as it is there."""
+def multiplications(nodes: Iterable[Node]) -> int:
+    """Multiplications and divisions of one example."""
+    return sum(PRODUCTS[node.op.name](node) for node in nodes if node.op.name in PRODUCTS)
+
+
+def most_held(
+    nodes: Sequence[Node], roots: Sequence[Node], *, sums: Mapping[Node, Node] | None = None, inputs: bool = True
+) -> int:
+    """The numbers held at most at one time, for one example, with the inputs or without.
+
+    A term of `sums` is added to its sum as soon as it is there.
+    """
+    into = sums or {}
     last_use = {arg: node for node in nodes for arg in node.args}
     kept, begun = set(roots), set()
-    held = highest = sum(_held(node) for node in nodes if node.op.name == "input")
+    sizes = {node: _held(node) if inputs or not node.op.leaf else 0 for node in nodes}
+    held = highest = sum(sizes[node] for node in nodes if node.op.leaf)
     for node in nodes:
         if not node.op.leaf and node not in begun:
-            held += _held(node)
+            held += sizes[node]
         highest = max(highest, held)
-        if node in sums:
-            held -= _held(node) if sums[node] in begun else 0
-            begun.add(sums[node])
+        if node in into:
+            held -= sizes[node] if into[node] in begun else 0
+            begun.add(into[node])
         free = (arg for arg in dict.fromkeys(node.args) if last_use[arg] is node and arg not in kept)
-        held -= sum(_held(arg) for arg in free if sums.get(arg) is not node)
+        held -= sum(sizes[arg] for arg in free if into.get(arg) is not node)
     return highest
 
 

@@ -7,7 +7,20 @@ Importing this package fills `OPS`, from name to row. A row is also the function
 from __future__ import annotations
 
 from ..graph.table import OPS
-from . import arithmetic, batch, choice, convolution, index, leaves, linear, nonlinear, normalise, reduce, structure
+from . import (
+    arithmetic,
+    batch,
+    choice,
+    convolution,
+    index,
+    leaves,
+    linear,
+    nonlinear,
+    normalise,
+    order,
+    reduce,
+    structure,
+)
 
 __all__ = [
     "OPS",
@@ -20,6 +33,7 @@ __all__ = [
     "linear",
     "nonlinear",
     "normalise",
+    "order",
     "reduce",
     "structure",
 ]

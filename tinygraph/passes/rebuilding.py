@@ -6,11 +6,11 @@ before -> after: the cone of the roots -> the same on a new tape, each node copi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import UsageError, expect
-from ..graph.node import Node
+from ..graph.node import Node, Provenance
 from ..graph.op import tape_of
 from ..graph.steps import Steps
 from ..graph.tape import Graph, cone
@@ -29,7 +29,7 @@ class Rewritten:
 
     roots: Any
     graph: Graph
-    map: Mapping[Node, Node]
+    map: Mapping[Node, Node] = field(repr=False)
 
     def of(self, node: Node) -> Node:
         """What became of a node of the old tape. Raises `UsageError` if the roots do not need it."""
@@ -62,7 +62,7 @@ def rebuild(roots: Any, rule: Rule | None = None) -> Rewritten:
         if node.op.leaf:
             move_leaf(new, node, moved)
         else:
-            moved[node] = _move(new, node, tuple(moved[arg] for arg in node.args), rule)
+            moved[node] = move_node(new, node, tuple(moved[arg] for arg in node.args), rule=rule)
     return Rewritten(map_nest(moved.__getitem__, roots), new, moved)
 
 
@@ -73,16 +73,19 @@ def fitted(found: Node, node: Node) -> Node:
     return spread(found) if node.batched and not found.batched else found
 
 
-def _move(new: Graph, node: Node, args: tuple[Node, ...], rule: Rule | None) -> Node:
-    size = len(new)
-    with new.stamped(node.where._replace(label="", latex="")):
+def move_node(
+    new: Graph, node: Node, args: tuple[Node, ...], *, rule: Rule | None = None, where: Provenance | None = None
+) -> Node:
+    """A copy of `node` on `args`, or what the rule gives, with its provenance, or that given."""
+    size, where = len(new), where or node.where
+    with new.stamped(where._replace(label="", latex="")):
         result = rule(node, args) if rule else None
         if result is None:
             result = node.op.apply(new, args, node.attrs)
-        if node.label and result.id < size:
+        if where.label and result.id < size:
             result = identity(result)
-    if node.label:
-        new.provenance[result.id] = node.where
+    if where.label:
+        new.provenance[result.id] = where
     return result
 
 

@@ -83,7 +83,7 @@ class Plan:
         """What the plan does for a batch size (None: feeds without a batch axis, or the only size met so far)."""
         if batch is None and None not in self.programs and len(self.programs) == 1:
             (batch,) = self.programs
-        return explain(self.nodes, self.classes, self.batches, self.program(batch))
+        return explain(leaves(self.outputs), self.classes, self.batches, self.program(batch))
 
 
 def _form(feeds: Any) -> list[tuple[Any, ...]] | None:
