@@ -275,8 +275,11 @@ def _stages(roots: Sequence[Node]) -> Iterator[Stage]:
     yield Stage("classes (the rolled net)", len(classes.members), 1 + max(levels(classes.parts, sources), default=-1))
 
 
+PRODUCTS = ("matmul", "dot", "sgemm", "sgemv", "dgemm", "dgemv")
+
+
 def _function(call: Call) -> str:
-    name: str = getattr(call.function, "__name__", "")
+    name: str = getattr(call.function, "__name__", "").removeprefix("function ")  # BLAS's own have it
     if name == "reduce":
         return f"{call.function.__self__.__name__}.reduce"  # type: ignore[attr-defined]  # of a ufunc
     return name or str(getattr(call.function, "name", type(call.function).__name__))
@@ -301,7 +304,7 @@ def _shape(call: Call) -> tuple[int, ...]:
 
 def _flops(call: Call) -> int:
     arrays = list(_arrays(call))
-    if call.function in (np.matmul, np.dot):
+    if _function(call) in PRODUCTS:
         return 2 * int(arrays[-1].size) * int(arrays[0].shape[-1])
     return 0 if call.function is np.copyto else max(int(array.size) for array in arrays)
 
