@@ -44,6 +44,7 @@ LATE = {
     ("tinygraph.theorems.induction", "networkx"): "takes 0.1 s",
     ("tinygraph.verification.step_claims", "tinygraph.verification.step_symbols"): "brings SymPy, 0.2 s",
     ("tinygraph.card", "latex2mathml.converter"): "takes 0.1 s, and only HTML needs it",
+    ("tinygraph.planning.products", "scipy.linalg.blas"): "takes 0.1 s, and only short products need it",
     ("tinygraph.viz.dot_text", "graphviz"): "takes 0.03 s, and few need it",
     ("tinygraph.viz.output", "cairosvg"): "may not be installed",
     ("tinygraph.viz.flow_chart", "matplotlib"): "takes 0.3 s",
