@@ -8,6 +8,7 @@ import pytest
 import tinygraph as tg
 from tinygraph import models
 from tinygraph.planning.arena import ALIGNED, WORTH, Arena, Lifetime, arrange
+from tinygraph.planning.uses import Uses
 
 
 def random_buffers(seed: int) -> tuple[list[int], list[Lifetime]]:
@@ -67,3 +68,31 @@ def test_layers_share_the_room_of_their_backward_passes():
     one, two, three = (size(layers) for layers in (1, 2, 3))
     kept = 7 * 20 * 16 * 64 * 4 + 8 * 64 * 64 * 4 * 2  # i f g o c tanh(c) h; eight matrices and their gradients
     assert three - two < 1.3 * kept < one
+
+
+def test_parts_that_are_computed_twice_take_their_places_in_turns():
+    """Of a net that is recomputed in segments, a plan holds one segment and the states between them."""
+
+    def size(steps: int, **how: int) -> int:
+        net = tg.unroll(models.lstm, steps, I=4, H=32)
+        loss = models.softmax_cross_entropy(models.readout(net, 4))
+        roots = [loss, tg.grad(loss, net.graph.parameters)]
+        return tg.plan(tg.recompute(roots, **how).roots if how else roots).program(32).arena.size
+
+    assert size(144, segments=12) < 0.5 * size(144)
+    assert size(256, segments=16) < 0.4 * size(256)
+    assert size(256, segments=16) < 2.4 * size(64, segments=8)  # as the root of the steps, and what is fed
+
+
+def test_rings():
+    """Values of segments of nine steps, each needed until its own segment has been left backwards."""
+    spans = [(100 * s + k, 100 * s + 50 - k) for s in range(4) for k in range(9)]
+    uses = Uses([a for a, _ in spans], [b for _, b in spans], [b for _, b in spans], [])
+    assert uses.ring(range(36)) == 9
+    assert not uses.fits_ring(range(36), 8)
+    assert uses.fits_ring(range(36), 18)
+    uses.last[0] = 350  # the first value is kept
+    assert uses.ring(range(36)) == 36
+    assert uses.ring(range(1, 9)) == 8
+    assert Uses([3, 5, 7], [4, 6, 8], [4, 6, 8], []).ring(range(3)) == 1
+    assert Uses([3, 5, 7], [5, 6, 8], [5, 6, 8], []).ring(range(3)) == 3  # one is read while the next is written

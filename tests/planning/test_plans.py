@@ -308,7 +308,7 @@ def late_first(classes: Any) -> Any:
 SCHEDULE = batches.schedule
 BROKEN = {
     "two batches exchanged": (("tinygraph.planning.compiled.schedule", late_first),),
-    "every value passes by": (("tinygraph.planning.storage._passes", lambda members, uses: True),),
+    "every value passes by": (("tinygraph.planning.uses.Uses.ring", lambda self, members: 1),),
     "any operand is overwritten": (
         ("tinygraph.planning.storage._overwritten", lambda c, u, members, slot: _whole_class(c, members, slot)),
     ),

@@ -11,7 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, pairwise
+from itertools import chain
 from math import prod
 
 import numpy as np
@@ -21,6 +21,7 @@ from .arena import Arena, Lifetime, arrange
 from .batches import Batch
 from .classes import Classes
 from .items import APPLY, HALF_SIGMOID, JOINED, OUTERS, PLUS, PRODUCT, SUM, Item, as_it_is
+from .uses import Uses, uses_of
 
 
 @dataclass(slots=True, frozen=True)
@@ -58,7 +59,7 @@ def block(item: Item, batch: int) -> int:
 
 def store(classes: Classes, batches: Sequence[Batch], batch: int, kept: Collection[int]) -> Storage:
     """Give each item a place; the values of the items `kept` are not overwritten."""
-    uses = _uses(classes, batches, kept)
+    uses = uses_of(classes, batches, kept)
     home = _homes(classes, uses)
     for i in range(len(classes.items)):  # a place is occupied from when the first value is written there
         at = home.of(i)
@@ -71,7 +72,7 @@ def store(classes: Classes, batches: Sequence[Batch], batch: int, kept: Collecti
         size = block(item, batch)
         lines = [_line(classes.members[number], guests.get(number)) for number in group]
         start = 0
-        for line, slots in zip(lines, _slots(classes, group, lines, uses), strict=True):
+        for line, slots in zip(lines, _slots(group, classes, lines, uses), strict=True):
             for slot, i in enumerate(line):
                 if i >= 0:
                     storage.places[i] = Place(len(storage.sizes), (start + slot % slots) * size)
@@ -84,7 +85,7 @@ def store(classes: Classes, batches: Sequence[Batch], batch: int, kept: Collecti
     return storage
 
 
-def _lifetimes(classes: Classes, uses: _Uses, storage: Storage, kept: Collection[int]) -> list[Lifetime]:
+def _lifetimes(classes: Classes, uses: Uses, storage: Storage, kept: Collection[int]) -> list[Lifetime]:
     """Of each buffer. What is fed is there before the first batch; a constant from when it is first read."""
     count = len(storage.sizes)
     born, dies = [sys.maxsize] * count, [-1] * count
@@ -96,34 +97,6 @@ def _lifetimes(classes: Classes, uses: _Uses, storage: Storage, kept: Collection
         born[at] = min(born[at], since)
         dies[at] = max(dies[at], uses.last[i], since)
     return [Lifetime(*both) for both in zip(born, dies, strict=True)]
-
-
-@dataclass(slots=True)
-class _Uses:
-    """When each item is computed, first read and last read, by numbers of batches, and what reads it."""
-
-    made: list[int]
-    first: list[int]
-    last: list[int]
-    users: list[list[tuple[int, int]]]  # (item, slot)
-
-
-def _uses(classes: Classes, batches: Sequence[Batch], kept: Collection[int]) -> _Uses:
-    count = len(classes.items)
-    made, first, last = [-1] * count, [-1] * count, [-1] * count
-    users: list[list[tuple[int, int]]] = [[] for _ in range(count)]
-    for number, batch in enumerate(batches):
-        for row in batch.rows:
-            for i in row:
-                made[i] = number
-                for slot, arg in enumerate(classes.items[i].args):
-                    if last[arg] < 0:
-                        first[arg] = number
-                    last[arg] = number
-                    users[arg].append((i, slot))
-    for i in kept:
-        last[i] = len(batches)
-    return _Uses(made, first, last, users)
 
 
 class _Home:
@@ -144,7 +117,7 @@ STACK = 2  # more terms than this are added up in one call
 IN_PLACE = (SUM, PLUS, PRODUCT, HALF_SIGMOID, "tanh", "sigmoid")
 
 
-def _homes(classes: Classes, uses: _Uses) -> _Home:
+def _homes(classes: Classes, uses: Uses) -> _Home:
     """For each class one operand at most, best one from outside of the recurrence, which needs room for all members."""
     items, of, part_of = classes.items, classes.of, classes.part_of
     home = _Home(len(items))
@@ -165,7 +138,7 @@ def _homes(classes: Classes, uses: _Uses) -> _Home:
     return home
 
 
-def _overwritten(classes: Classes, uses: _Uses, members: Sequence[int], slot: int) -> bool:
+def _overwritten(classes: Classes, uses: Uses, members: Sequence[int], slot: int) -> bool:
     """Whether the operands in a slot are one whole class, each for this use alone, of the result's own size."""
     items, of = classes.items, classes.of
     source = {of[items[i].args[slot]] for i in members}
@@ -181,17 +154,14 @@ def _overwritten(classes: Classes, uses: _Uses, members: Sequence[int], slot: in
     return True
 
 
-def _passes(members: Sequence[int], uses: _Uses) -> bool:
-    """Whether each value was read for the last time before the next one is written: they then share one place."""
-    order = sorted(members, key=uses.made.__getitem__)
-    return uses.made[order[0]] >= 0 and all(uses.last[before] < uses.made[after] for before, after in pairwise(order))
-
-
-def _slots(classes: Classes, group: Sequence[int], lines: Sequence[Sequence[int]], uses: _Uses) -> list[int]:
-    """The room of each line: one value where they pass by; the same for all, so that three or more grow steadily."""
-    passing = [_passes(classes.members[number], uses) for number in group]
-    own = [1 if passes else len(line) for passes, line in zip(passing, lines, strict=True)]
-    return own if len(own) < 3 else [max(own)] * len(own)
+def _slots(group: Sequence[int], classes: Classes, lines: Sequence[Sequence[int]], uses: Uses) -> list[int]:
+    """The room of each line, in values; three or more have the same, so that they grow steadily."""
+    members = [classes.members[number] for number in group]
+    own = [uses.ring(row) if len(row) == len(line) else len(line) for row, line in zip(members, lines, strict=True)]
+    if len(own) < 3:
+        return own
+    common = all(most == max(own) or uses.fits_ring(row, max(own)) for most, row in zip(own, members, strict=True))
+    return [max(own) if common else max(map(len, lines))] * len(own)
 
 
 def _line(members: Sequence[int], guests: tuple[int, int] | None) -> list[int]:
@@ -199,7 +169,7 @@ def _line(members: Sequence[int], guests: tuple[int, int] | None) -> list[int]:
     return list(members) if guests is None else [guests[0], *members, guests[1]]
 
 
-def _guests(classes: Classes, uses: _Uses, home: _Home) -> dict[int, tuple[int, int]]:
+def _guests(classes: Classes, uses: Uses, home: _Home) -> dict[int, tuple[int, int]]:
     """Classes by number with the lone items that stand before and behind them, -1 for none.
 
     What reads h_0, h_1, ... then sees one array, though h_0 is no member of the class of h_1, h_2, ...
@@ -212,7 +182,7 @@ def _guests(classes: Classes, uses: _Uses, home: _Home) -> dict[int, tuple[int, 
             at = home.of(neighbour)
             members = classes.members[of[at]]
             alone = len(classes.members[of[lone]]) == 1 and home.of(lone) == lone and lone not in hosted
-            if not alone or len(members) == 1 or not _like(items[lone], items[at]) or _passes(members, uses):
+            if not alone or len(members) == 1 or not _like(items[lone], items[at]) or uses.ring(members) < len(members):
                 continue
             before, behind = found.get(of[at], (-1, -1))
             if at == members[0] and before < 0:
