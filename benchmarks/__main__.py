@@ -11,7 +11,11 @@ MEMORY = ("lstm_mid", "lstm3_512")
 
 
 def limit_threads(count: int, core: str | None) -> None:
-    """For all that is imported after this: the libraries are told, and the process has so many processors."""
+    """For all that is imported after this: the libraries are told, and the process has so many processors.
+
+    OpenBLAS chooses its kernels for the processor that it finds, whatever the environment says, but for `core`.
+    """
+    os.environ.pop("OPENBLAS_CORETYPE", None)
     if core:
         os.environ["OPENBLAS_CORETYPE"] = core
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -28,7 +32,7 @@ def main() -> None:
     parser.add_argument("--budget", type=float, default=10.0, help="seconds for each work, shared by all who run")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="cpu: for a machine that others use")
-    parser.add_argument("--core", metavar="NAME", help="the processor that NumPy's OpenBLAS takes this one for")
+    parser.add_argument("--core", metavar="NAME", help="the processor whose kernels OpenBLAS is to use")
     parser.add_argument("--only-works", action="store_true", help="leave out planning time, memory and training")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there too")
     options = parser.parse_args()
@@ -36,18 +40,18 @@ def main() -> None:
 
     from .measuring import compare
     from .others import measure_others
-    from .peers import PEERS, installed
+    from .peers import PATIENT, PEERS, installed
     from .report import Report
     from .works import WORKS
 
-    def chosen(given: str, known: list[str]) -> list[str]:
+    def chosen(given: str, known: list[str], others: tuple[str, ...] = ()) -> list[str]:
         names = known if given == "all" else [name for name in given.split(",") if given != "none"]
         for name in names:
-            if name not in known:
-                parser.error(f"{name!r} is none of {', '.join(known)}")
+            if name not in (*known, *others):
+                parser.error(f"{name!r} is none of {', '.join((*known, *others))}")
         return names
 
-    works, peers = chosen(options.works, list(WORKS)), chosen(options.peers, installed())
+    works, peers = chosen(options.works, list(WORKS)), chosen(options.peers, installed(), PATIENT)
     report = Report(options.threads, options.clock)
     for name in PEERS:
         if name not in peers:

@@ -144,6 +144,16 @@ def mygrad(given: Problem) -> Runner:
 
 # PyTorch
 def torch_eager(given: Problem) -> Runner:
+    return _torch_unrolled(given, lambda function: function)
+
+
+def torch_compile(given: Problem) -> Runner:
+    import torch
+
+    return _torch_unrolled(given, torch.compile)
+
+
+def _torch_unrolled(given: Problem, wrap: Callable[[Any], Any]) -> Runner:
     import torch
 
     torch.set_num_threads(threads())
@@ -151,11 +161,15 @@ def torch_eager(given: Problem) -> Runner:
     x, y, zeros = torch.tensor(given.x), torch.tensor(given.y).reshape(-1), torch.tensor(_zeros(given))
     tool = Tool(torch.tanh, torch.sigmoid, lambda z, n: z.chunk(n, 1))
 
+    def loss_of(p: Any) -> Any:
+        return torch.nn.functional.cross_entropy(torch.cat(unrolled(tool, given, p, x.unbind(0), zeros)), y)
+
+    wrapped = wrap(loss_of)
+
     def compute() -> tuple[Any, Any]:
         for one in p.values():
             one.grad = None
-        scores = torch.cat(unrolled(tool, given, p, x.unbind(0), zeros))
-        loss = torch.nn.functional.cross_entropy(scores, y)
+        loss = wrapped(p)
         loss.backward()
         return loss.detach(), []
 
@@ -209,8 +223,34 @@ def jax_scan(given: Problem) -> Runner:
                 return state, state[0]
 
             _, sequence = jax.lax.scan(advance, (zeros, zeros), sequence @ layer["W"] + layer["b"])
-        chances = jax.nn.log_softmax(sequence @ p["V"] + p["c"])
-        return -jnp.mean(jnp.sum(chances * hot, -1))
+        return _jax_cross_entropy(sequence @ p["V"] + p["c"], hot)
+
+    return _jitted(given, loss)
+
+
+def jax_unrolled(given: Problem) -> Runner:
+    import jax
+    import jax.numpy as jnp
+
+    tool = Tool(jnp.tanh, jax.nn.sigmoid, lambda z, n: jnp.split(z, n, 1))
+    hot, zeros = jnp.array(_hot(given)), jnp.array(_zeros(given))
+
+    def loss(p: Any, sequence: Any) -> Any:
+        return _jax_cross_entropy(jnp.stack(unrolled(tool, given, p, list(sequence), zeros)), hot)
+
+    return _jitted(given, loss)
+
+
+def _jax_cross_entropy(scores: Any, hot: Any) -> Any:
+    import jax
+    import jax.numpy as jnp
+
+    return -jnp.mean(jnp.sum(jax.nn.log_softmax(scores) * hot, -1))
+
+
+def _jitted(given: Problem, loss: Callable[[Any, Any], Any]) -> Runner:
+    import jax
+    import jax.numpy as jnp
 
     both = jax.jit(jax.value_and_grad(loss))
     p, x = {name: jnp.array(value) for name, value in given.parameters.items()}, jnp.array(given.x)
@@ -356,9 +396,12 @@ PEERS: dict[str, tuple[Callable[[Problem], Runner], str]] = {
     "autograd": (autograd, "autograd"),
     "mygrad": (mygrad, "mygrad"),
     "numpy_by_hand": (numpy_by_hand, "numpy"),
+    "torch_compile": (torch_compile, "torch"),
+    "jax_unrolled": (jax_unrolled, "jax"),
 }
+PATIENT = ("torch_compile", "jax_unrolled")  # compile the unrolled graph for half a minute to minutes: only if named
 
 
 def installed() -> list[str]:
-    """The peers that can run here."""
-    return [name for name, (_, needs) in PEERS.items() if find_spec(needs)]
+    """The peers that can run here at once."""
+    return [name for name, (_, needs) in PEERS.items() if find_spec(needs) and name not in PATIENT]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import date
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from tinygraph.tables import text_table
 
@@ -26,7 +29,8 @@ class Report:
     others: dict[str, tuple[str, Any]] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        blocks = [
+        blocks = [[", ".join(f"{name} {value}" for name, value in machine().items())]]
+        blocks += [
             [f"{statistic}, ms ({self.clock} time, threads: {self.threads})", *self.table(statistic)]
             for statistic in ("median", "min")
             if self.works
@@ -59,10 +63,25 @@ class Report:
             for work, timings in self.works.items()
         }
         others = {what: data for what, (_, data) in self.others.items()}
-        machine = {"python": platform.python_version(), "numpy": np.__version__, "machine": platform.machine()}
         return json.dumps(
-            {"threads": self.threads, "clock": self.clock, **machine, "works": works, "others": others}, indent=2
+            {"threads": self.threads, "clock": self.clock, **machine(), "works": works, "others": others}, indent=2
         )
+
+
+def machine() -> dict[str, str]:
+    """What was measured on, when, and with which versions."""
+    found = {"date": date.today().isoformat(), "processor": _processor(), "python": platform.python_version()}
+    for name in ("numpy", "scipy", "torch", "jax", "autograd", "mygrad"):
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    core = os.environ.get("OPENBLAS_CORETYPE")
+    return found | ({"OPENBLAS_CORETYPE": core} if core else {})
+
+
+def _processor() -> str:
+    known = Path("/proc/cpuinfo")
+    lines = known.read_text(encoding="utf-8").splitlines() if known.exists() else []
+    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
 
 
 def _cell(timings: Timings, name: str, statistic: str) -> str:

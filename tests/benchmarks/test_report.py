@@ -91,7 +91,8 @@ def test_one_run_prints_and_writes(tmp_path: Path) -> None:
         text=True,
         check=True,
     )
-    assert done.stdout.startswith("median, ms (wall time, threads: 1)\nwork")
+    assert done.stdout.startswith("date 20")
+    assert "\n\nmedian, ms (wall time, threads: 1)\nwork" in done.stdout
     found = json.loads((tmp_path / "a.json").read_text())
     assert found["works"]["char"]["seconds"]["numpy_by_hand"]["same loss"] is True
     wrong = subprocess.run([*command, "--works=nothing"], cwd=ROOT, capture_output=True, text=True)
