@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from ..execute.arrays import NumpyArrays
-from .items import OUTERS, TOTALS, Item, as_it_is
+from .items import OUTERS, TOTALS, Item
+from .sides import Side, stands_already
 from .storage import Storage
 from .strides import Strided, collapsed, step_between
 
@@ -54,7 +55,7 @@ class Emitter:
     def parts(self, rows: Rows) -> Iterator[Rows]:
         """The largest parts whose operands and results are views."""
         places = self.storage.places
-        rows = sorted(rows, key=lambda row: (places[row[0]].buffer, places[row[0]].offset))
+        rows = sorted(rows, key=lambda row: places[row[0]])
         if self.items[rows[0][0]].op in (OUTERS, TOTALS) and len(rows[0]) > 1:
             for member in range(len(rows[0])):
                 yield from self.parts([[row[member]] for row in rows])
@@ -161,27 +162,28 @@ class Emitter:
         rank = len(self.items[rows[0][0]].shape)
         self.call(function, *self.arrays(collapsed([self.view(grid, rank) for grid in (*operands, rows)])))
 
-    def matrices(self, key: tuple[tuple[int, bool, Any], ...]) -> Array:
-        """Matrices as they stand on the right of a product, (k, in, out), from (item, transposed, scale) of each.
+    def matrices(self, side: Side) -> Array:
+        """The right side of a product; a copy, made once in a run, where the matrices do not stand so already."""
+        if side not in self._matrices:
+            rows = [[number] for number, *_ in side]
+            already = stands_already(side) and self.steady(rows)
+            self._matrices[side] = self.view(rows).array(self.buffers)[:, 0, 0] if already else self._copied(side)
+        return self._matrices[side]
 
-        Where they stand so already, these are they; else copies, made once in a run.
-        """
-        if key not in self._matrices and all(as_it_is(*way) for _, *way in key):
-            rows = [[number] for number, _, _ in key]
-            if self.steady(rows):
-                self._matrices[key] = self.view(rows).array(self.buffers)[:, 0, 0]
-        if key not in self._matrices:
-            shape = self.items[key[0][0]].shape
-            made = np.zeros((len(key), *(shape if key[0][1] else shape[::-1])), self.dtype)
-            for target, (number, transposed, scale) in zip(made, key, strict=True):
-                value = self.view([[number]]).array(self.buffers)[0, 0, 0]
-                source = value if transposed else value.T
-                if scale == 1:
-                    self.call(np.copyto, target, source)
-                else:
-                    self.call(np.multiply, source, np.array(float(scale), self.dtype), target)
-            self._matrices[key] = made
-        return self._matrices[key]
+    def _copied(self, side: Side) -> Array:
+        number, transposed, _ = side[0]
+        shape = self.items[number].shape
+        place = self.storage.copies.get(side)
+        room = self.buffers[place] if place is not None else np.zeros(len(side) * shape[0] * shape[1], self.dtype)
+        made = room.reshape(len(side), *(shape if transposed else shape[::-1]))
+        for target, (number, transposed, scale) in zip(made, side, strict=True):
+            value = self.view([[number]]).array(self.buffers)[0, 0, 0]
+            source = value if transposed else value.T
+            if scale == 1:
+                self.call(np.copyto, target, source)
+            else:
+                self.call(np.multiply, source, np.array(float(scale), self.dtype), target)
+        return made
 
     def scratch(self, shape: tuple[int, ...]) -> Array:
         """Room for a value that the next call consumes."""

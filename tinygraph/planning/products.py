@@ -13,6 +13,7 @@ import numpy as np
 
 from .emission import Array, Emitter, Rows
 from .items import Item
+from .sides import joined_order, joined_side, side_of
 from .strides import Strided
 
 
@@ -24,7 +25,7 @@ def apply(e: Emitter, rows: Rows, item: Item) -> None:
 
 def _matrices_times(e: Emitter, rows: Rows, out: Array, flat_out: Array | None) -> None:
     """The product of each row's matrix with its vectors; the result with axes (row, member, batch), or two as one."""
-    matrices, x = _right_sides(e, rows), e.view(e.slot(rows, e.items[rows[0][0]].read_slots[-1]))
+    matrices, x = e.matrices(side_of(e.items, rows)), e.view(e.slot(rows, e.items[rows[0][0]].read_slots[-1]))
     flat_x = x.merged(1, 3)
     if flat_x is None or flat_out is None:
         e.call(np.matmul, x.array(e.buffers), matrices[:, None], out)
@@ -34,10 +35,6 @@ def _matrices_times(e: Emitter, rows: Rows, out: Array, flat_out: Array | None) 
         e.call(np.dot if flat_out.flags.c_contiguous else np.matmul, left[0], matrices[0], flat_out[0])
     else:
         e.call(np.matmul, left[0] if x.strides[0] == 0 else left, matrices, flat_out)
-
-
-def _right_sides(e: Emitter, rows: Rows) -> Array:
-    return e.matrices(tuple((e.items[row[0]].args[-2], *e.items[row[0]].attrs) for row in rows))
 
 
 def blas(name: str, dtype: Any) -> Callable[..., Any]:
@@ -67,7 +64,7 @@ def plus(e: Emitter, rows: Rows, item: Item) -> None:
     if not e.same_place(terms, rows):
         e.elementwise(np.positive, rows, [terms])
     left, right = flat_x.array(e.buffers), flat_out.array(e.buffers)
-    for matrix, vectors, target in zip(_right_sides(e, rows), left, right, strict=True):
+    for matrix, vectors, target in zip(e.matrices(side_of(e.items, rows)), left, right, strict=True):
         assert target.flags.c_contiguous  # else the sum would go into a copy
         if len(target) == 1:
             e.call(blas("gemv", e.dtype), 1.0, matrix.T, vectors[0], 1.0, target[0], 0, 1, 0, 1, 0, 1)
@@ -77,11 +74,10 @@ def plus(e: Emitter, rows: Rows, item: Item) -> None:
 
 def joined(e: Emitter, rows: Rows, item: Item) -> None:
     """[x_1 x_2 ...] [M_1; M_2; ...]: the vectors are brought side by side, then it is one product."""
-    places = e.storage.places
     for row in rows:
         one = e.items[row[0]]
-        order = sorted(range(len(one.attrs)), key=lambda k: places[one.args[2 * k]].offset)
-        stacked, out = e.matrices(tuple((one.args[2 * k], *one.attrs[k]) for k in order)), e.view([row])
+        order = joined_order(one, e.storage.places)
+        stacked, out = e.matrices(joined_side(one, order)), e.view([row])
         count, length, _ = stacked.shape
         room = e.scratch((len(row), e.batch if item.batched else 1, count, length))
         for k, slot in enumerate(order):

@@ -21,10 +21,11 @@ from .arena import Arena, Lifetime, arrange
 from .batches import Batch
 from .classes import Classes
 from .items import APPLY, HALF_SIGMOID, JOINED, OUTERS, PLUS, PRODUCT, SUM, Item, as_it_is
+from .sides import Side, copied
 from .uses import Uses, uses_of
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True, frozen=True, order=True)
 class Place:
     """A buffer, and where in it the elements of a value begin, which stand in a row."""
 
@@ -34,12 +35,16 @@ class Place:
 
 @dataclass(slots=True)
 class Storage:
-    """The place of each item; the number of elements, the kind and the lifetime of each buffer."""
+    """The place of each item; the number of elements, the kind and the lifetime of each buffer.
+
+    `copies` are the buffers of matrices that products need in another form.
+    """
 
     places: list[Place]
     sizes: list[int]
     kinds: list[Kind]
     lifetimes: list[Lifetime]
+    copies: dict[Side, int]
 
     def arrange(self, dtype: str) -> Arena:
         """The bytes that the buffers share."""
@@ -66,7 +71,7 @@ def store(classes: Classes, batches: Sequence[Batch], batch: int, kept: Collecti
         if uses.made[i] >= 0:
             uses.made[at] = min(uses.made[at], uses.made[i])
     guests = _guests(classes, uses, home)
-    storage = Storage([Place(0, 0)] * len(classes.items), [], [], [])
+    storage = Storage([Place(0, 0)] * len(classes.items), [], [], [], {})
     for group in groups(classes, batches, home, {classes.of[i] for pair in guests.values() for i in pair if i >= 0}):
         item = classes.items[classes.members[group[0]][0]]
         size = block(item, batch)
@@ -82,6 +87,11 @@ def store(classes: Classes, batches: Sequence[Batch], batch: int, kept: Collecti
     for i in range(len(storage.places)):
         storage.places[i] = storage.places[home.of(i)]
     storage.lifetimes = _lifetimes(classes, uses, storage, kept)
+    for side, lifetime in copied(classes.items, classes.of, batches, storage.places).items():
+        storage.copies[side] = len(storage.sizes)
+        storage.sizes.append(sum(prod(classes.items[number].shape) for number, *_ in side))
+        storage.kinds.append("real")
+        storage.lifetimes.append(lifetime)
     return storage
 
 
