@@ -283,6 +283,11 @@ def test_wrong_roots() -> None:
 
 
 # What it looks like
+def test_the_same_tape_each_time() -> None:
+    first, second = (tg.recompute(LONG["both directions"](9)).graph.text() for _ in range(2))
+    assert first == second
+
+
 def test_the_text_and_the_picture_show_what_is_computed_again() -> None:
     lean = tg.recompute(LONG["elman"](4), 2)
     text = lean.graph.text()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..graph.letters import IDENTITY
 from ..graph.node import Node
-from ..graph.op import Example, Form, define
+from ..graph.op import Example, define
 
 
 def _as_first(batched: Sequence[bool]) -> bool:
@@ -24,7 +24,6 @@ after = define(
     takes=("any", "real"),
     gives="same",
     batching=_as_first,
-    latex=Form("{0}"),
     examples=tuple(Example(shapes) for shapes in (((3,), ()), ((), (3,)), ((3,), (3,)), ((0,), (3,)), ((2, 3), (4,)))),
 )
 
