@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 
+import numpy as np
 import pytest
+
+import tinygraph as tg
 
 BYTES_A_NODE = 4 * 2**30 / 10**6  # so that a million nodes stay under 4 GiB
 
@@ -50,3 +54,20 @@ def test_cost_is_linear(how: str) -> None:
     assert more_seconds < 12 * seconds
     assert more_peak - peak < BYTES_A_NODE * (more_nodes - nodes)
     assert value > 0
+
+
+@pytest.mark.slow
+def test_a_long_chain_of_additions_is_linear() -> None:
+    """s + L_1 + L_2 + ..., each its own addition: one sum of many terms, that is not copied for each of them."""
+
+    def seconds(terms: int) -> float:
+        g = tg.Graph()
+        x, total = g.input("x", (3,)), g.parameter("w", (3,))
+        for k in range(terms):
+            total = total + tg.sin(x * k) if k % 7 else total + x
+        before = time.process_time()
+        tg.plan(total)({"x": np.ones((2, 3)), "w": np.ones(3)})
+        return time.process_time() - before
+
+    seconds(100)
+    assert seconds(10_000) < 12 * seconds(2_000)

@@ -54,6 +54,8 @@ class Plan:
     def __call__(self, feeds: Mapping[Any, Any]) -> Any:
         """The values. Raises `FeedError`, `UnknownNameError`, `ValueRangeError`, as `tg.evaluate` does."""
         fed, batch = self._match(feeds)
+        if batch == 0:
+            return evaluate(self.outputs, feeds, dtype=self.dtype)  # there is nothing to be fast about
         program = self.program(batch)
         try:
             values = program(fed)

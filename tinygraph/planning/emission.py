@@ -64,9 +64,7 @@ class Emitter:
         elif len(rows) > 1:
             start = 0
             while start < len(rows):
-                stop = start + 1
-                while stop < len(rows) and self._fits(rows[start : stop + 1]):
-                    stop += 1
+                stop = self._end_of_part(rows, start)
                 if stop > start + 1:
                     yield rows[start:stop]
                 else:
@@ -75,6 +73,17 @@ class Emitter:
         else:
             for start, stop in self._runs(rows[0]):
                 yield [rows[0][start:stop]]
+
+    def _end_of_part(self, rows: Rows, start: int) -> int:
+        """Where the rows from `start` on cease to fit; found by steps that grow and then shrink, as any fewer fit."""
+        stop, step = start + 1, 1
+        while stop + step <= len(rows) and self._fits(rows[start : stop + step]):
+            stop, step = stop + step, 2 * step
+        while step:
+            if stop + step <= len(rows) and self._fits(rows[start : stop + step]):
+                stop += step
+            step //= 2
+        return stop
 
     def _fits(self, rows: Rows) -> bool:
         if not self.steady(rows):

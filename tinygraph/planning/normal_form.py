@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -62,6 +63,15 @@ class _Outers:
 @dataclass(slots=True)
 class _Totals:
     terms: list[int]
+
+
+def _together(lists: Sequence[list[Any]]) -> list[Any]:
+    """All entries in the longest of the lists, which nothing else reads: a chain of additions costs what it adds."""
+    longest = max(lists, key=len)
+    for one in lists:
+        if one is not longest:
+            longest += one
+    return longest
 
 
 _Form = int | _Terms | _Factors | _Outers | _Totals
@@ -207,17 +217,18 @@ class NormalForm:
         forms = [self._drawn_in(arg, node) for arg in node.args]
         outers = [form for form in forms if isinstance(form, _Outers)]
         if len(outers) == len(forms) and set(signs) == {1} and len({form.summed for form in outers}) == 1:
-            return _Outers([pair for form in outers for pair in form.pairs], outers[0].summed)
-        if all(isinstance(form, _Totals) for form in forms) and set(signs) == {1}:
-            return _Totals([term for form in forms if isinstance(form, _Totals) for term in form.terms])
-        terms: list[_Term] = []
+            return _Outers(_together([form.pairs for form in outers]), outers[0].summed)
+        totals = [form for form in forms if isinstance(form, _Totals)]
+        if len(totals) == len(forms) and set(signs) == {1}:
+            return _Totals(_together([form.terms for form in totals]))
+        terms: list[list[_Term]] = []
         for sign, arg, form in zip(signs, node.args, forms, strict=True):
             if isinstance(form, _Terms):
-                terms += [replace(term, sign=sign * term.sign) for term in form.terms]
+                terms.append(form.terms if sign == 1 else [replace(term, sign=-term.sign) for term in form.terms])
             else:
                 factors = tuple(form.factors) if isinstance(form, _Factors) else (self._item(arg),)
-                terms.append(_Term(sign, factors, arg))
-        return _Terms(terms)
+                terms.append([_Term(sign, factors, arg)])
+        return _Terms(_together(terms))
 
     def _product(self, node: Node) -> _Form:
         factors: list[int] = []

@@ -42,9 +42,9 @@ class Program:
 
     def __call__(self, fed: Sequence[Fed]) -> dict[int, Any]:
         """The values of the roots by node id, as arrays of their own."""
-        for one in fed:
-            self._load(one)
         with np.errstate(all="ignore"):
+            for one in fed:
+                self._load(one)
             for function, args in self._steps:
                 function(*args)
         return {node: view.copy() for node, view in self._results.items()}

@@ -170,8 +170,9 @@ def _slots(group: Sequence[int], classes: Classes, lines: Sequence[Sequence[int]
     own = [uses.ring(row) if len(row) == len(line) else len(line) for row, line in zip(members, lines, strict=True)]
     if len(own) < 3:
         return own
-    common = all(most == max(own) or uses.fits_ring(row, max(own)) for most, row in zip(own, members, strict=True))
-    return [max(own) if common else max(map(len, lines))] * len(own)
+    longest = max(own)
+    common = all(most == longest or uses.fits_ring(row, longest) for most, row in zip(own, members, strict=True))
+    return [longest if common else max(map(len, lines))] * len(own)
 
 
 def _line(members: Sequence[int], guests: tuple[int, int] | None) -> list[int]:

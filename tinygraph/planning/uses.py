@@ -43,10 +43,10 @@ class Uses:
 
     def fits_ring(self, members: Sequence[int], length: int) -> bool:
         """Whether members that are so far apart in their class, or a multiple of it, are never needed at a time."""
-        made, last = [self.made[i] for i in members], [self.last[i] for i in members]
-        order = np.lexsort((made, np.arange(len(members)) % length))
+        made, last = np.array([self.made[i] for i in members]), np.array([self.last[i] for i in members])
+        order = np.lexsort([made, np.arange(len(members)) % length])
         same = np.diff(order % length) == 0
-        return bool(np.all(np.array(last)[order][:-1][same] < np.array(made)[order][1:][same]))
+        return bool(np.all(last[order][:-1][same] < made[order][1:][same]))
 
     def _times(self, members: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
         """When the members are computed, ascending, and when each of them is read for the last time."""
