@@ -9,7 +9,7 @@ from tinygraph.cells import Cell
 from tinygraph.errors import nearest
 from tinygraph.initialisers import INITIALISERS
 
-from . import conversions, hand_set
+from . import conversions, hand_set, word_features
 from .attention import SCORES, attend_first, attend_last, memory_of
 from .batches import Streams, contiguous_batches, grouped_by_length, pad, split
 from .cells import CELLS, GREFF
@@ -17,7 +17,9 @@ from .checkpoint import load_checkpoint, save_checkpoint
 from .clip import CLIPPING, clip_by_global_norm, clip_by_norm, clip_by_value, global_norm
 from .clip_study import Clipped, ClippingEffects, clipping_effects
 from .decoding import Hypothesis, beam_search, greedy, language_step, sampled
+from .deepening import deep_output, deep_transition, residual, tanh_layer
 from .directions import Bidirectional, bidirectional
+from .glimpses import glimpsing
 from .heads import cross_entropies, mean_over_time, mean_square, readout, readout_of, softmax_cross_entropy
 from .image_encoder import ImageEncoder
 from .language import LanguageModel, find_cell
@@ -27,6 +29,7 @@ from .learner import Learner
 from .mappings import Mapped, classifier, forecaster, generator, last_output, tagger
 from .online import Online
 from .optimise import OPTIMISERS, SGD, Adagrad, Adam, Momentum, RMSProp, make_optimiser
+from .pixels import PixelModel, quantised
 from .pre_update import PreUpdate, PreUpdates, pre_update_effect
 from .record import keep
 from .sampling import choose, sample
@@ -34,8 +37,9 @@ from .saved_run import CHECKPOINT, read_run
 from .schedules import SCHEDULES
 from .seq2seq import EncoderDecoder, SequenceToSequence, Translator
 from .settings import TRUNCATIONS, Report, Settings
-from .speakers import FORCING, Speaker, own_symbols, speaking
+from .speakers import FORCING, Speaker, gumbel_noise, own_symbols, speaking
 from .stacking import Stack, stack
+from .starting import at_first, dummy_step, first_biases
 from .text import Vocabulary, read_texts, standard_library_text
 from .training import Run, resume_run, train
 from .trees import Composed, compose
@@ -68,6 +72,7 @@ __all__ = [
     "Mapped",
     "Momentum",
     "Online",
+    "PixelModel",
     "PreUpdate",
     "PreUpdates",
     "RMSProp",
@@ -82,6 +87,7 @@ __all__ = [
     "Translator",
     "Vocabulary",
     "Window",
+    "at_first",
     "attend_first",
     "attend_last",
     "beam_search",
@@ -96,13 +102,19 @@ __all__ = [
     "contiguous_batches",
     "conversions",
     "cross_entropies",
+    "deep_output",
+    "deep_transition",
     "draw_negatives",
+    "dummy_step",
     "find_cell",
+    "first_biases",
     "forecaster",
     "generator",
+    "glimpsing",
     "global_norm",
     "greedy",
     "grouped_by_length",
+    "gumbel_noise",
     "hand_set",
     "hierarchical_softmax",
     "keep",
@@ -120,10 +132,12 @@ __all__ = [
     "own_symbols",
     "pad",
     "pre_update_effect",
+    "quantised",
     "read_run",
     "read_texts",
     "readout",
     "readout_of",
+    "residual",
     "resume_run",
     "sample",
     "sampled",
@@ -134,9 +148,11 @@ __all__ = [
     "stack",
     "standard_library_text",
     "tagger",
+    "tanh_layer",
     "time_delay",
     "train",
     "windows",
+    "word_features",
 ]
 
 

@@ -66,6 +66,15 @@ def only_input(base: Cell, what: str, *, contexts: bool = False) -> tuple[str, I
     raise UsageError(problem, fix="take one such as models.gru")
 
 
+def output_size(base: Cell, what: str) -> str:
+    """The size of the output, as text. Raises `UsageError` for a cell whose output is no vector of a named size."""
+    expect(base, Cell, f"{what} is made around a cell", "such as models.gru")
+    dims = base.states[base.output].dims
+    if len(dims.dims) != 1 or not dims.dims[0].name:
+        raise UsageError(f"{what} needs an output that is a vector, and that of {base.name} is {dims.text!r}")
+    return dims.dims[0].name
+
+
 def with_wider_input(base: Cell, extra: str, what: str) -> dict[str, Param]:
     """The parameters of `base` for an input that is longer by the size `extra`.
 

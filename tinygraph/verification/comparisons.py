@@ -60,9 +60,10 @@ def words_and_field(cell: Cell, n: int, steps: int, seed: int) -> Found:
     net = net_of_steps(cell, steps, sizes)
     xp = FieldArrays(seed)
     start = {net.series[state][0].id for state in cell.states}
-    fed = leaf_values(_ends(net), lambda node: xp.draw(node.shape), xp.rng)
+    every = [node for state in cell.states for node in net.series[state].values()]  # one may be read by no step
+    fed = leaf_values(every, lambda node: xp.draw(node.shape), xp.rng)
     fed = {i: v if i in start or v.dtype != object else without_tangents(v) for i, v in fed.items()}
-    run = run_tape(xp, _ends(net), fed)
+    run = run_tape(xp, every, fed)
     product = {state: tangent_array(run[net.series[state][0].id]).reshape(-1, 1) for state in cell.states}
     for t in range(1, steps + 1):
         product = _one_step(step, _at_step(step, net, run, t, xp), product, xp)
