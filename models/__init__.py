@@ -12,6 +12,7 @@ from tinygraph.initialisers import INITIALISERS
 from . import conversions, hand_set, word_features
 from .attention import SCORES, attend_first, attend_last, memory_of
 from .batches import Streams, contiguous_batches, grouped_by_length, pad, split
+from .catalogue import SYSTEMS, Built, System, find_system
 from .cells import CELLS, GREFF
 from .checkpoint import load_checkpoint, save_checkpoint
 from .clip import CLIPPING, clip_by_global_norm, clip_by_norm, clip_by_value, global_norm
@@ -57,10 +58,12 @@ __all__ = [
     "SCHEDULES",
     "SCORES",
     "SGD",
+    "SYSTEMS",
     "TRUNCATIONS",
     "Adagrad",
     "Adam",
     "Bidirectional",
+    "Built",
     "Clipped",
     "ClippingEffects",
     "Composed",
@@ -84,6 +87,7 @@ __all__ = [
     "Stack",
     "Streams",
     "SymbolTree",
+    "System",
     "Translator",
     "Vocabulary",
     "Window",
@@ -107,6 +111,7 @@ __all__ = [
     "draw_negatives",
     "dummy_step",
     "find_cell",
+    "find_system",
     "first_biases",
     "forecaster",
     "generator",

@@ -2,7 +2,7 @@
 
     g~_X, g~_Y, log s^2, log d~, log gamma = W_look h_{t-1} + b_look
     centre   g_X = (X + 1) / 2 (g~_X + 1)                 likewise g_Y, in pixels that count from 1
-    stride   d = (max(X, Y) - 1) / (N - 1) d~
+    stride   d = D d~                                     D = (max(X, Y) - 1) / (N - 1)
     means    m_X[i] = g_X + (i - N/2 - 1/2) d             i = 1..N
     filters  F_X[i, a] = exp(-(a - m_X[i])^2 / (2 s^2)) / sum over a
     glimpse  gamma F_Y image F_X^T                        (N, N), row by row the input of the cell
@@ -65,20 +65,21 @@ def glimpsing(base: Cell, grid: int) -> Cell:
 
 def _glimpse(image: Node, look: Node, count: int) -> Node:
     """What is seen of an image (Y, X), as a vector of count * count."""
-    rows, columns = image.shape
+    graph, (rows, columns) = image.graph, image.shape
     variance, intensity = let("s2", exp(look[2]), latex="s^2"), let("gamma", exp(look[4]), latex=r"\gamma")
-    stride = let("d", Fraction(max(rows, columns) - 1, count - 1) * exp(look[3]))
-    F_X = let("F_X", _filters(columns, look[0], stride, variance, count))
-    F_Y = let("F_Y", _filters(rows, look[1], stride, variance, count))
+    between = graph.number(Fraction(max(rows, columns) - 1, count - 1), name="D")
+    stride = let("d", between * exp(look[3]))
+    F_X = let("F_X", _filters(columns, graph.number(columns, name="X"), look[0], stride, variance, count))
+    F_Y = let("F_Y", _filters(rows, graph.number(rows, name="Y"), look[1], stride, variance, count))
     seen = intensity * (F_Y @ image @ transpose(F_X))
     return let("glimpse", reshape(seen, (count * count,)))
 
 
-def _filters(length: int, centre: Node, stride: Node, variance: Node, count: int) -> Node:
+def _filters(length: int, named: Node, centre: Node, stride: Node, variance: Node, count: int) -> Node:
     """Gaussians (count, length) along one axis. A softmax divides them by their sums, which cannot vanish in it."""
     graph = centre.graph
     places = graph.constant("", np.arange(1, length + 1))
     offsets = graph.constant("", 2 * np.arange(1, count + 1) - count - 1)
-    means = Fraction(length + 1, 2) * (centre + 1) + offsets * (stride / 2)
+    means = (named + 1) / 2 * (centre + 1) + offsets * (stride / 2)
     apart = places - reshape(means, (count, 1))
     return softmax(-(apart * apart) / (2 * variance))
