@@ -360,12 +360,7 @@ def _seq2seq() -> Iterator[System]:
         ("translator_both_ways_deep", bahdanau, "The same with 2 layers.", {"bidirectional": True, "layers": 2}),
         ("attention_additive", bahdanau, "The decoder looks, by a tanh layer.", {"attention": "additive"}),
         ("attention_dot", luong, "The decoder looks, by a product.", {"attention": "dot"}),
-        (
-            "attention_scaled_dot",
-            "Vaswani et al. 2017, arXiv:1706.03762",
-            "The same, scaled.",
-            {"attention": "scaled_dot"},
-        ),
+        ("attention_scaled_dot", vaswani, "The same, divided by a root.", {"attention": "scaled_dot"}),
         ("attention_general", luong, "The same, by a matrix.", {"attention": "general"}),
         ("attention_last", luong, "It steps, then looks.", {"attention": "general", "attend": "last"}),
         (
