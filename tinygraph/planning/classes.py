@@ -129,7 +129,7 @@ def take_out_early(classes: Classes) -> tuple[Classes, list[int]]:
         if slots is not None and len(args) - len(slots) > 1:
             early = [slot for slot in range(len(args)) if slot not in slots]
             made = _early(item, tuple([args[s] for s in early]), early, new)
-            names.append(len(classes.members) + of[i])
+            names.append(len(classes.members) * (1 + made.batched) + of[i])  # the first step may have nothing fed
             new.append(made)
             kept = [s for s in range(len(args)) if s in slots]
             signs = () if item.op == PRODUCT else (1, *[item.attrs[s] for s in kept])
