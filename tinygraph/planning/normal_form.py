@@ -53,10 +53,11 @@ class _Factors:
 
 @dataclass(slots=True)
 class _Outers:
-    """Pairs (d, x); `summed` over the batch, or one matrix for each example."""
+    """Pairs (d, x); `summed` over the batch, or one matrix for each example, the value of one of the `nodes` each."""
 
     pairs: list[tuple[int, int]]
     summed: bool
+    nodes: list[Node]
 
 
 @dataclass(slots=True)
@@ -161,10 +162,10 @@ class NormalForm:
                 return self._add(PRODUCT, (), tuple(factors), node)
             case _Totals(terms):
                 return self._add(TOTALS, (), tuple(terms), node, False)
-            case _Outers(pairs, summed):
+            case _Outers(pairs, summed, nodes):
                 if summed:
                     return self._add(OUTERS, (), tuple([i for pair in pairs for i in pair]), node, False)
-                made = [self._add("outer", (), pair, node) for pair in pairs]
+                made = [self._add("outer", (), pair, outer) for pair, outer in zip(pairs, nodes, strict=True)]
                 return made[0] if len(made) == 1 else self._add(SUM, (1,) * len(made), tuple(made), node)
 
     def _sum_of(self, terms: Sequence[_Term], node: Node) -> int:
@@ -207,7 +208,8 @@ class NormalForm:
         forms = [self._drawn_in(arg, node) for arg in node.args]
         outers = [form for form in forms if isinstance(form, _Outers)]
         if len(outers) == len(forms) and set(signs) == {1} and len({form.summed for form in outers}) == 1:
-            return _Outers([pair for form in outers for pair in form.pairs], outers[0].summed)
+            pairs, nodes = [p for form in outers for p in form.pairs], [n for form in outers for n in form.nodes]
+            return _Outers(pairs, outers[0].summed, nodes)
         if all(isinstance(form, _Totals) for form in forms) and set(signs) == {1}:
             return _Totals([term for form in forms if isinstance(form, _Totals) for term in form.terms])
         terms: list[_Term] = []
@@ -242,9 +244,9 @@ class NormalForm:
         form = self._forms.get(a.id)
         if isinstance(form, _Totals) and b.id in self._states and self._uses[a.id] == 1:
             spread = self._item(b)
-            return _Outers([(term, spread) for term in form.terms], True)
+            return _Outers([(term, spread) for term in form.terms], True, [])
         pair = self._item(a), self._item(b)
-        return _Outers([pair], False) if all(self.items[i].batched for i in pair) and node.batched else None
+        return _Outers([pair], False, [node]) if all(self.items[i].batched for i in pair) and node.batched else None
 
     def _sum_batch(self, node: Node) -> _Form | None:
         (x,) = node.args
@@ -252,7 +254,7 @@ class NormalForm:
             return self._plain(x)
         form = self._forms[x.id]
         if self._uses[x.id] == 1 and isinstance(form, _Outers) and not form.summed:
-            return _Outers(form.pairs, True)
+            return _Outers(form.pairs, True, [])
         if self._uses[x.id] == 1 and isinstance(form, _Terms) and all(self._whole(t, node) for t in form.terms):
             return _Totals([self._product_of(term) for term in form.terms])
         return _Totals([self._item(x)])
