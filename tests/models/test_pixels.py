@@ -75,13 +75,15 @@ def test_all_images_together_have_probability_one():
 
 
 def test_images_are_drawn_from_the_distribution():
-    """Each of the 16 as often as its probability says, to 4 standard errors of 400 draws."""
-    values = {name: value for name, value in feeds_of(BINARY)[1].items() if name != "y"}
-    rng, drawn = np.random.default_rng(1), 400
+    """Each of the images that 200 draws should have five times or more as often as it should, to 4 standard errors."""
+    values = {name: 0.5 * value for name, value in feeds_of(BINARY)[1].items() if name != "y"}
+    rng, drawn = np.random.default_rng(1), 200
     images = [tuple(np.ravel(BINARY.sample(values, seed=rng)).tolist()) for _ in range(drawn)]
-    for image, probability in every_image(values).items():
+    common = {image: p for image, p in every_image(values).items() if p * drawn >= 5}
+    assert len(common) >= 4
+    for image, probability in common.items():
         error = np.sqrt(probability * (1 - probability) / drawn)
-        assert abs(images.count(image) / drawn - probability) < 4 * error + 1e-12
+        assert abs(images.count(image) / drawn - probability) < 4 * error
 
 
 def test_at_temperature_zero_each_pixel_is_the_likeliest():

@@ -270,6 +270,23 @@ def test_scheduled_sampling():
     assert np.ravel(read).tolist() == said
 
 
+def test_scheduled_sampling_from_what_it_says():
+    """With noise it reads what is drawn: argmax(scores + noise) of the step before; without, the likeliest."""
+    model = model_of("additive")
+    values, feeds = values_of(model, 5), model.feeds(SOURCES[:1], targets=[[1, 2, 3]])
+    drawn, free = model.unroll(3, 4, free=True, drawn=True), model.unroll(3, 4, free=True)
+    feeds |= {"own": models.own_symbols("never", 0.5, (4, 1), seed=0)}
+    noise = 3 * models.gumbel_noise((4, 1, model.decoders[""] + 1), seed=0)
+    outputs = [list(drawn.scores.values()), [drawn.decoder.read[t] for t in (2, 3, 4)]]
+    scores, read = tg.evaluate(outputs, values | feeds | {"noise": noise})
+    assert np.ravel(read).tolist() == [int(np.argmax(scores[t] + noise[t + 1])) for t in range(3)]
+    assert np.ravel(read).tolist() != [int(np.argmax(scores[t])) for t in range(3)]
+    silent = tg.evaluate(drawn.loss, values | feeds | {"noise": 0 * noise})
+    assert silent == tg.evaluate(free.loss, values | feeds)
+    with pytest.raises(UsageError, match="free=True, drawn=True"):
+        model.unroll(3, 4, drawn=True)
+
+
 def test_it_learns_to_reverse():
     """Targets are the sources turned around: all right after a short training, with attention that can be read."""
     rng = np.random.default_rng(0)
