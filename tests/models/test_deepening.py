@@ -139,11 +139,10 @@ def test_a_masked_residual_keeps_its_last_output():
         assert_close(last[b], tg.evaluate(models.last_output(one), fed), 1e-12)
 
 
-@pytest.mark.parametrize("made", [deep_output(models.elman), models.attend_last(models.elman, "dot", feeding=False)])
-def test_a_state_that_no_step_reads_is_verified(made):
-    report = tg.verify(made, steps=3, size=3)
+def test_a_state_that_no_step_reads_is_verified():
+    report = tg.verify(deep_output(models.elman), steps=3, size=3)
     assert report.ok, str(report)
-    assert all(row.applies or "SymPy" in row.what for row in report.rows)
+    assert all(row.applies for row in report.rows)
 
 
 def test_depth_makes_the_way_longer():

@@ -118,7 +118,7 @@ def test_it_learns_where_to_look():
 
 def test_it_is_drawn_and_verified():
     assert viz.draw(looking(), backward=True).nodes > 0
-    report = tg.verify(glimpsing(models.elman, 2), steps=2, size=3)
+    report = tg.verify_graph(looking(grid=2).output)
     assert report.ok, str(report)
 
 
