@@ -47,6 +47,7 @@ _HAND_SET = f"{_MODELS}test_hand_set.py::"
 _MEMORY = f"{_MODELS}test_without_memory.py::"
 _STARTING = f"{_MODELS}test_starting.py::"
 _CELLS = f"{_MODELS}cells/test_reference.py::test_against_numpy"
+_ENCODER = f"{_MODELS}test_image_encoder.py::test_in_plain_numpy"
 _PADDED = f"{_MAPPINGS}test_a_padded_batch_is_its_sequences_one_by_one"
 
 # The test that holds a system against an independent reference.
@@ -56,8 +57,8 @@ REFERENCES: dict[str, str] = {
     "tanh_layer": _DEEPENING,
     "stacked_2": f"{_MODELS}test_stack.py::test_a_stack_in_plain_numpy",
     "stacked_3": f"{_MODELS}test_stack.py::test_a_stack_in_plain_numpy",
-    "layered_2": f"{_MODELS}test_layering.py::test_a_deep_cell_is_a_stack",
-    "skips": f"{_MODELS}test_layering.py::test_skips_in_plain_numpy",
+    "layered_2": f"{_MODELS}test_layering.py::test_in_plain_numpy",
+    "skips": f"{_MODELS}test_layering.py::test_in_plain_numpy",
     "deep_transition": _DEEPENING,
     "deep_transition_shortcut": _DEEPENING,
     "recurrent_highway_3": _DEEPENING,
@@ -67,7 +68,7 @@ REFERENCES: dict[str, str] = {
     "stacked_residual": f"{_MODELS}test_deepening.py::test_residual_layers_in_plain_numpy",
     "highway_layers": f"{_MODELS}cells/test_variants.py::test_highway_layers_in_plain_numpy",
     "bidirectional": f"{_MODELS}test_directions.py::test_against_two_loops",
-    "bidirectional_deep": f"{_MODELS}test_layering.py::test_deep_both_ways_against_torch",
+    "bidirectional_deep": f"{_MODELS}test_directions.py::test_two_layers_in_plain_numpy",
     "jordan_forced": f"{_MODELS}cells/test_variants.py::test_a_forced_net_in_plain_numpy",
     "attending_first": _ATTENTION,
     "attending_last": _ATTENTION,
@@ -82,10 +83,7 @@ REFERENCES: dict[str, str] = {
     "embedding": f"{_MODELS}test_language.py::test_symbols_enter_as_a_product_with_one_hot_vectors",
     "word_features": f"{_STARTING}test_a_net_over_word_features_in_plain_numpy",
     "time_delay": f"{_MEMORY}test_a_time_delay_net_in_plain_numpy",
-    **dict.fromkeys(
-        ("convolution_1d", "convolution_2d", "convolution_3d"), "tests/ops/test_convolution.py::test_against_torch"
-    ),
-    "image_encoder": f"{_MODELS}test_image_encoder.py::test_in_plain_numpy",
+    **dict.fromkeys(("convolution_1d", "convolution_2d", "convolution_3d", "image_encoder"), _ENCODER),
     "feed_forward": f"{_MEMORY}test_a_feed_forward_net",
     "tagger": f"{_MODELS}test_heads.py::test_losses",
     "tagger_masked": _PADDED,

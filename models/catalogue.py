@@ -81,7 +81,7 @@ def find_system(name: str) -> System:
 
 
 # Small instances
-def _of_cell(cell: Cell, steps: int) -> Built:
+def of_cell(cell: Cell, steps: int) -> Built:
     """The cell unrolled, with a readout of its output."""
     return _read(unroll(cell, steps, sizes=dict.fromkeys(cell.sizes, SIZE)))
 
@@ -188,12 +188,12 @@ def _pixels(steps: int, classes: int, levels: int) -> Built:
 # The table
 def _cells() -> Iterator[System]:
     for cell in (*CELLS.values(), memoryless, tanh_layer):
-        yield System(cell.name, "cells", cell.summary, cell.reference, partial(_of_cell, cell), cell)
+        yield System(cell.name, "cells", cell.summary, cell.reference, partial(of_cell, cell), cell)
 
 
 def _composed(group: str, name: str, cell: Cell, summary: str = "") -> System:
     """A cell made of cells."""
-    return System(name, group, summary or cell.summary, cell.reference, partial(_of_cell, cell), cell)
+    return System(name, group, summary or cell.summary, cell.reference, partial(of_cell, cell), cell)
 
 
 def _net(group: str, name: str, reference: str, summary: str, make: Callable[[int], Built]) -> System:
@@ -255,7 +255,7 @@ def _inputs() -> Iterator[System]:
         "dense_features",
         CELLS["elman"].reference,
         "Vectors of any numbers.",
-        partial(_of_cell, CELLS["elman"]),
+        partial(of_cell, CELLS["elman"]),
     )
     yield net("one_hot", mikolov, "A language model that reads one-hot vectors.", partial(_language, embedding=0))
     yield net("embedding", bengio, "A language model that reads rows of a table.", partial(_language, embedding=SIZE))
@@ -313,7 +313,7 @@ def _output_layers() -> Iterator[System]:
         "softmax",
         "Bridle 1990, doi:10.1007/978-3-642-76153-9_28",
         "A score for every symbol.",
-        partial(_of_cell, CELLS["gru"]),
+        partial(of_cell, CELLS["gru"]),
     )
     yield net(
         "hierarchical_softmax",

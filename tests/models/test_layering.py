@@ -55,9 +55,10 @@ def test_one_layer_is_the_cell_itself():
     assert models.layered(models.gru, 1) is models.gru
 
 
-def test_skips_in_plain_numpy():
-    """Each layer reads [below; x], and all layers are the output."""
-    net = tg.unroll(models.layered(models.elman, 3, skips=True), STEPS, I=2, H=3)
+@pytest.mark.parametrize("skips", [False, True])
+def test_in_plain_numpy(skips):
+    """Each layer reads the one below; with skips it reads [below; x], and all layers are the output."""
+    net = tg.unroll(models.layered(models.elman, 3, skips=skips), STEPS, I=2, H=3)
     feeds = p = random_feeds(net.graph)
     found = tg.evaluate(net.output, feeds)
     for b in range(3):
@@ -66,9 +67,9 @@ def test_skips_in_plain_numpy():
             x = read = feeds["x"][t, b]
             for k in range(3):
                 h[k] = np.tanh(p[f"W{k + 1}"] @ read + p[f"U{k + 1}"] @ h[k] + p[f"b{k + 1}"])
-                read = np.concatenate([h[k], x])
-            assert_close(found[t + 1][b], np.concatenate(h), 1e-13)
-    assert net.cell.output == "said"
+                read = np.concatenate([h[k], x]) if skips else h[k]
+            assert_close(found[t + 1][b], np.concatenate(h) if skips else h[-1], 1e-13)
+    assert net.cell.output == ("said" if skips else "h3")
     assert viz.draw(net).nodes > 0
 
 
