@@ -158,8 +158,10 @@ def _large(steps: int, loss: Callable[[Unrolled], Node]) -> Built:
 
 
 def _sequences(steps: int, targets: Any = CLASSES, free: bool = False, drawn: bool = False, **choices: Any) -> Built:
-    choices = {"hidden": SIZE, "embedding": SIZE, "cell": "elman"} | choices
-    net = SequenceToSequence(source=CLASSES, targets=targets, **choices).unroll(steps, steps, free=free, drawn=drawn)
+    small: dict[str, Any] = {"hidden": SIZE, "embedding": SIZE, "cell": "elman"}
+    net = SequenceToSequence(source=CLASSES, targets=targets, **(small | choices)).unroll(
+        steps, steps, free=free, drawn=drawn
+    )
     scores = [node for decoder in net.decoders.values() for node in decoder.output.values()]
     return Built(tuple(scores), net.loss, (*net.encoder.layers, *net.decoders.values()))
 

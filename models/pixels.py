@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from tinygraph.errors import UsageError, ValueRangeError
-from tinygraph.graph import Graph, Node
+from tinygraph.graph import Graph, Node, Steps
 from tinygraph.ops.index import one_hot
-from tinygraph.unrolling import unroll
+from tinygraph.unrolling import Unrolled, unroll
 
 from .decoding import sampled
 from .heads import softmax_cross_entropy
@@ -67,12 +67,17 @@ class PixelModel:
 
         Its loss is the mean over pixels and images of -log p(pixel), in nats.
         """
-        graph, cell = Graph(), find_cell(self.cell)
+        graph = Graph()
         y = graph.sequence("y", self.pixels, (), kind="integer")
+        net = self._net(graph, y)
+        return Mapped(net, net.output, softmax_cross_entropy(net.output, y))
+
+    def _net(self, graph: Graph, y: Steps) -> Unrolled:
+        cell = find_cell(self.cell)
         ((_, role),) = cell.inputs.items()
         sizes = dict.fromkeys(cell.sizes, self.hidden) | dict.fromkeys(role.dims.names, self.embedding)
         label = graph.input("label", (), kind="integer") if self.classes else None
-        net = unroll(
+        return unroll(
             speaking(cell),
             self.pixels,
             graph=graph,
@@ -80,7 +85,6 @@ class PixelModel:
             initial="zeros" if label is None else states_from(cell, _vector(label, self.classes), sizes),
             sizes={**sizes, "R": self.levels + 1, "V": self.levels},
         )
-        return Mapped(net, net.output, softmax_cross_entropy(net.output, y))
 
     def feeds(self, images: Any, labels: Any = None) -> dict[str, Array]:
         """The feeds of `unroll()` for images (B, height, width) of levels and their classes (B,), integers.
@@ -108,7 +112,8 @@ class PixelModel:
         """An image (height, width), each pixel drawn after those before it; for the options see `models.choose`."""
         given = None if label is None else np.array([label])
         fed = self.feeds(np.zeros((1, self.height, self.width), dtype=int), given)
-        speaker = Speaker(self.unroll().net, values)
+        graph = Graph()
+        speaker = Speaker(self._net(graph, graph.sequence("y", self.pixels, (), kind="integer")), values)
         state = speaker.begin({name: value for name, value in fed.items() if name == "label"})
         options: dict[str, Any] = {"temperature": temperature, "top_k": top_k, "seed": seed}
         written = sampled(speaker.step, state, start=self.levels, end=None, longest=self.pixels, **options)
@@ -128,7 +133,8 @@ def quantised(images: Any, levels: int) -> Array:
         raise ValueRangeError("intensities are numbers from 0 to 1, in an array") from None
     if values.size and not (values.min() >= 0 and values.max() <= 1):
         raise ValueRangeError("intensities are from 0 to 1", fix="divide by the largest that there can be")
-    return np.minimum((values * levels).astype(int), levels - 1)
+    found: Array = np.minimum((values * levels).astype(int), levels - 1)
+    return found
 
 
 def _vector(label: Node, classes: int) -> Node:

@@ -76,9 +76,9 @@ def test_its_plan_agrees(name):
             assert_close(found, expected, 1e-10, what=name)
 
 
-@each_system
-def test_it_is_drawn_whole(name):
-    """What it says is in the picture."""
+@pytest.mark.parametrize("name", sorted(QUICK))
+def test_it_is_drawn(name):
+    """The slow run draws all of them: see the page of systems."""
     built = SYSTEMS[name].build()
     drawn = viz.draw(built.loss, fold=False)
     assert drawn.nodes >= len(built.outputs)

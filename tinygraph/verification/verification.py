@@ -30,6 +30,7 @@ from ..symbolic.word_formulas import words_latex
 from ..symbolic.words import step_words
 from ..tables import html_table, text_table
 from .comparisons import (
+    Ends,
     Found,
     adjoint_and_central_differences,
     adjoint_and_complex_step,
@@ -45,7 +46,7 @@ WORDS_FIELD = "words = finite field"
 FIELD_ADJOINT = "finite field = adjoint"
 ADJOINT_CENTRAL = "adjoint = central differences"
 ADJOINT_COMPLEX = "adjoint = complex step"
-ADJOINTS: dict[str, Callable[[Mapping[str, Node], int], Found]] = {
+ADJOINTS: dict[str, Callable[[Ends, int], Found]] = {
     FIELD_ADJOINT: field_and_adjoint,
     ADJOINT_CENTRAL: adjoint_and_central_differences,
     ADJOINT_COMPLEX: adjoint_and_complex_step,
@@ -167,9 +168,13 @@ def verify_graph(outputs: Any, *, name: str = "graph", seed: int = 0) -> Report:
     return Report(name, tuple(rows), "", {})
 
 
-def _adjoints(size: str, ends: Callable[[], dict[str, Node]], seed: int, which: Iterable[str]) -> list[Row]:
+def _adjoints(size: str, ends: Callable[[], Ends], seed: int, which: Iterable[str]) -> list[Row]:
     """The comparisons with the adjoint, each on a tape of its own, which `ends` makes."""
-    return [_timed(what, size, lambda compare=ADJOINTS[what]: compare(ends(), seed)) for what in which]
+    return [_timed(what, size, partial(_compared, ADJOINTS[what], ends, seed)) for what in which]
+
+
+def _compared(compare: Callable[[Ends, int], Found], ends: Callable[[], Ends], seed: int) -> Found:
+    return compare(ends(), seed)
 
 
 def _explained(row: Row, cell: Cell, seed: int) -> Row:
