@@ -12,7 +12,7 @@ from tinygraph.initialisers import INITIALISERS
 from . import conversions, hand_set, word_features
 from .attention import SCORES, attend_first, attend_last, memory_of
 from .batches import Streams, contiguous_batches, grouped_by_length, pad, split
-from .catalogue import SYSTEMS, Built, System, find_system
+from .catalogue import SYSTEMS, System, find_system
 from .cells import CELLS, GREFF
 from .checkpoint import load_checkpoint, save_checkpoint
 from .clip import CLIPPING, clip_by_global_norm, clip_by_norm, clip_by_value, global_norm
@@ -38,6 +38,7 @@ from .saved_run import CHECKPOINT, read_run
 from .schedules import SCHEDULES
 from .seq2seq import EncoderDecoder, SequenceToSequence, Translator
 from .settings import TRUNCATIONS, Report, Settings
+from .small_nets import Built
 from .speakers import FORCING, Speaker, gumbel_noise, own_symbols, speaking
 from .stacking import Stack, stack
 from .starting import at_first, dummy_step, first_biases

@@ -15,46 +15,21 @@ from typing import Any
 
 from tinygraph.cells import Cell
 from tinygraph.errors import UnknownNameError, nearest
-from tinygraph.graph import Graph, Node, Steps
-from tinygraph.unrolling import Unrolled, unroll
+from tinygraph.unrolling import unroll
 
 from . import hand_set
+from . import small_nets as small
 from .attention import attend_first, attend_last
 from .cells import CELLS
 from .deepening import deep_output, deep_transition, residual, tanh_layer
 from .directions import bidirectional
 from .glimpses import glimpsing
-from .heads import cross_entropies, mean_over_time, mean_square, readout, softmax_cross_entropy
-from .image_encoder import ImageEncoder
-from .language import LanguageModel
 from .large_vocabulary import SymbolTree, hierarchical_softmax, negative_sampling
 from .layering import layered
 from .mappings import Mapped, classifier, forecaster, generator, tagger
-from .pixels import PixelModel
-from .seq2seq import SequenceToSequence
 from .speakers import speaking
 from .stacking import stack
-from .starting import at_first, dummy_step, first_biases
-from .text import Vocabulary
-from .trees import compose
-from .without_memory import memoryless, neural_language_model, time_delay
-from .word_features import word_vectors
-
-STEPS, SIZE, CLASSES = 3, 3, 4
-
-
-@dataclass(frozen=True)
-class Built:
-    """A small instance: what it says, the loss that trains it, and the cells that it unrolls, for their states."""
-
-    outputs: tuple[Node, ...]
-    loss: Node
-    nets: tuple[Unrolled, ...] = ()
-
-    @property
-    def graph(self) -> Graph:
-        """The tape."""
-        return self.loss.graph
+from .without_memory import memoryless, neural_language_model
 
 
 @dataclass(frozen=True)
@@ -65,10 +40,10 @@ class System:
     group: str
     summary: str
     reference: str
-    make: Callable[[int], Built]
+    make: Callable[[int], small.Built]
     cell: Cell | None = None
 
-    def build(self, steps: int = STEPS) -> Built:
+    def build(self, steps: int = small.STEPS) -> small.Built:
         """A small instance over `steps` steps; some have a length of their own. Raises what `unroll` raises."""
         return self.make(steps)
 
@@ -80,125 +55,18 @@ def find_system(name: str) -> System:
     return SYSTEMS[name]
 
 
-# Small instances
-def of_cell(cell: Cell, steps: int) -> Built:
-    """The cell unrolled, with a readout of its output."""
-    return _read(unroll(cell, steps, sizes=dict.fromkeys(cell.sizes, SIZE)))
-
-
-def _read(net: Any) -> Built:
-    scores = readout(net, CLASSES)
-    return Built(tuple(scores.values()), softmax_cross_entropy(scores, mask=net.mask), net.layers)
-
-
-def _mapped(found: Mapped) -> Built:
-    return Built(tuple(found.outputs.values()), found.loss, found.net.layers)
-
-
-def _outputs(outputs: Steps, *nets: Unrolled) -> Built:
-    return Built(tuple(outputs.values()), mean_square(outputs), nets)
-
-
-def _forced_jordan(steps: int) -> Built:
-    graph = Graph()
-    forced = {"o": graph.sequence("before", steps, (SIZE,))}
-    return _read(unroll(CELLS["jordan"], steps, graph=graph, forced=forced, sizes={"I": SIZE, "H": SIZE}))
-
-
-def _highways(layers: int) -> Built:
-    graph = Graph()
-    h, nets = graph.input("x", (SIZE,)), list[Unrolled]()
-    for number in range(1, layers + 1):
-        nets.append(unroll(CELLS["highway"], 1, graph=graph, initial={"h": h}, scope=f"layer{number}"))
-        h = nets[-1].output[1]
-    return Built((h,), mean_square(Steps("h", [(1, h)])), tuple(nets))
-
-
-def _deep_both_ways(steps: int) -> Built:
-    below = bidirectional(CELLS["gru"], steps, I=SIZE, H=SIZE, scope="layer1")
-    above = bidirectional(CELLS["lstm"], steps, inputs={"x": below.output}, H=SIZE, scope="layer2")
-    found = _read(above)
-    return Built(found.outputs, found.loss, (*below.layers, *above.layers))
-
-
-def _dummy_step(steps: int) -> Built:
-    graph, sizes = Graph(), {"I": SIZE, "H": SIZE}
-    parameters, states = dummy_step(graph, CELLS["gru"], sizes)
-    return _read(unroll(CELLS["gru"], steps, graph=graph, parameters=parameters, initial=states, sizes={"I": SIZE}))
-
-
-def _first_biases(steps: int) -> Built:
-    graph = Graph()
-    inputs = {"first": at_first(graph, steps)}
-    return _read(unroll(first_biases(CELLS["gru"]), steps, graph=graph, inputs=inputs, I=SIZE, H=SIZE))
-
-
-def _language(steps: int, embedding: int) -> Built:
-    net = LanguageModel(Vocabulary.of("helo"), cell="elman", hidden=SIZE, embedding=embedding).unroll(steps)
-    return Built(tuple(net.scores.values()), net.loss, net.net.layers)
-
-
-def _word_features(steps: int) -> Built:
-    return _read(unroll(CELLS["elman"], steps, inputs={"x": word_vectors(Graph(), steps)}, H=SIZE))
-
-
-def _time_delay(steps: int) -> Built:
-    layers = time_delay(Graph().sequence("x", steps + 2, (SIZE,)), [(2, SIZE), (2, SIZE)])
-    return _outputs(layers[-1].output, *layers)
-
-
-def _encoder(steps: int, image: tuple[int, ...], banks: tuple[int, ...] = (2, 3), width: int = 2) -> Built:
-    found = ImageEncoder(image, features=SIZE, classes=CLASSES, banks=banks, width=width)
-    return Built((found.scores,), found.loss)
-
-
-def _large(steps: int, loss: Callable[[Unrolled], Node]) -> Built:
-    net = unroll(CELLS["gru"], steps, I=SIZE, H=SIZE)
-    return Built(tuple(net.output.values()), loss(net), (net,))
-
-
-def _sequences(steps: int, targets: Any = CLASSES, free: bool = False, drawn: bool = False, **choices: Any) -> Built:
-    small: dict[str, Any] = {"hidden": SIZE, "embedding": SIZE, "cell": "elman"}
-    net = SequenceToSequence(source=CLASSES, targets=targets, **(small | choices)).unroll(
-        steps, steps, free=free, drawn=drawn
-    )
-    scores = [node for decoder in net.decoders.values() for node in decoder.output.values()]
-    return Built(tuple(scores), net.loss, (*net.encoder.layers, *net.decoders.values()))
-
-
-def _tree(steps: int, cell: Cell) -> Built:
-    """((a, b), (c, (d, e))) with a class at every node."""
-    graph = Graph()
-    a, b, c, d, e = (graph.input(leaf, (SIZE,)) for leaf in "abcde")
-    found = compose(cell, ((a, b), (c, (d, e))))
-    V, bias = graph.parameter("V", (CLASSES, SIZE)), graph.parameter("c_label", (CLASSES,))
-    labels = found.label(lambda phrase: V @ phrase + bias)
-    scores = Steps("o", enumerate(labels, start=1))
-    return Built(tuple(labels), mean_over_time(cross_entropies(scores)))
-
-
-def _hand_set(steps: int, make: Callable[[int], hand_set.HandSet]) -> Built:
-    found = make(steps)
-    return _outputs(found.output, found.net)
-
-
-def _pixels(steps: int, classes: int, levels: int) -> Built:
-    model = PixelModel(2, 2, levels=levels, classes=classes, cell="gru", hidden=SIZE, embedding=SIZE)
-    return _mapped(model.unroll())
-
-
 # The table
 def _cells() -> Iterator[System]:
     for cell in (*CELLS.values(), memoryless, tanh_layer):
-        yield System(cell.name, "cells", cell.summary, cell.reference, partial(of_cell, cell), cell)
+        yield System(cell.name, "cells", cell.summary, cell.reference, partial(small.of_cell, cell), cell)
 
 
 def _composed(group: str, name: str, cell: Cell, summary: str = "") -> System:
     """A cell made of cells."""
-    return System(name, group, summary or cell.summary, cell.reference, partial(of_cell, cell), cell)
+    return System(name, group, summary or cell.summary, cell.reference, partial(small.of_cell, cell), cell)
 
 
-def _net(group: str, name: str, reference: str, summary: str, make: Callable[[int], Built]) -> System:
+def _net(group: str, name: str, reference: str, summary: str, make: Callable[[int], small.Built]) -> System:
     return System(name, group, summary, reference, make)
 
 
@@ -208,7 +76,10 @@ def _compositions() -> Iterator[System]:
     schuster = "Schuster and Paliwal 1997, doi:10.1109/78.650093"
     graves = "Graves, Mohamed and Hinton 2013, arXiv:1303.5778"
     for count in (2, 3):
-        make = partial(lambda steps, layers: _read(stack(gru, steps, layers=layers, I=SIZE, H=SIZE)), layers=count)
+        make = partial(
+            lambda steps, layers: small.read_out(stack(gru, steps, layers=layers, I=small.SIZE, H=small.SIZE)),
+            layers=count,
+        )
         yield net(f"stacked_{count}", graves, f"{count} layers, each over all steps of the one below.", make)
     yield one("layered_2", layered(lstm, 2))
     yield one("skips", layered(elman, 2, skips=True), "2 layers that all read the input, and are all the output.")
@@ -224,28 +95,30 @@ def _compositions() -> Iterator[System]:
         "stacked_residual",
         "Wu et al. 2016, arXiv:1609.08144",
         "2 layers, each with a way past it.",
-        lambda steps: _read(stack(residual(gru), steps, layers=2, I=SIZE, H=SIZE)),
+        lambda steps: small.read_out(stack(residual(gru), steps, layers=2, I=small.SIZE, H=small.SIZE)),
     )
-    yield net("highway_layers", highway.reference, "Highway layers with parameters of their own.", _highways)
+    yield net("highway_layers", highway.reference, "Highway layers with parameters of their own.", small.highway_layers)
     yield net(
         "bidirectional",
         schuster,
         "A net from the left and one from the right, joined.",
-        lambda steps: _read(bidirectional(gru, steps, I=SIZE, H=SIZE)),
+        lambda steps: small.read_out(bidirectional(gru, steps, I=small.SIZE, H=small.SIZE)),
     )
-    yield net("bidirectional_deep", graves, "2 layers, each in both directions.", _deep_both_ways)
-    yield net("jordan_forced", CELLS["jordan"].reference, "Output recurrence under a teacher.", _forced_jordan)
+    yield net("bidirectional_deep", graves, "2 layers, each in both directions.", small.deep_both_ways)
+    yield net("jordan_forced", CELLS["jordan"].reference, "Output recurrence under a teacher.", small.forced_jordan)
 
 
 def _beginnings() -> Iterator[System]:
     gru, net = CELLS["gru"], partial(_net, "initial states")
     for how, what in (("zeros", "The state begins at zero."), ("learned", "The first state is trained.")):
-        make = partial(lambda steps, how: _read(unroll(gru, steps, initial=how, I=SIZE, H=SIZE)), how=how)
+        make = partial(
+            lambda steps, how: small.read_out(unroll(gru, steps, initial=how, I=small.SIZE, H=small.SIZE)), how=how
+        )
         yield net(f"initial_{how}", gru.reference, what, make)
-    fed = partial(lambda steps: _read(unroll(gru, steps, initial="fed", I=SIZE, H=SIZE)))
+    fed = partial(lambda steps: small.read_out(unroll(gru, steps, initial="fed", I=small.SIZE, H=small.SIZE)))
     yield net("initial_fed", gru.reference, "The first state is given.", fed)
-    yield net("initial_biases", gru.reference, "Biases of its own at the first step.", _first_biases)
-    yield net("initial_dummy", gru.reference, "A step before the first reads a trained vector.", _dummy_step)
+    yield net("initial_biases", gru.reference, "Biases of its own at the first step.", small.with_first_biases)
+    yield net("initial_dummy", gru.reference, "A step before the first reads a trained vector.", small.after_dummy_step)
 
 
 def _inputs() -> Iterator[System]:
@@ -257,44 +130,57 @@ def _inputs() -> Iterator[System]:
         "dense_features",
         CELLS["elman"].reference,
         "Vectors of any numbers.",
-        partial(of_cell, CELLS["elman"]),
+        partial(small.of_cell, CELLS["elman"]),
     )
-    yield net("one_hot", mikolov, "A language model that reads one-hot vectors.", partial(_language, embedding=0))
-    yield net("embedding", bengio, "A language model that reads rows of a table.", partial(_language, embedding=SIZE))
-    yield net("word_features", CELLS["elman"].reference, "Features of words that are made by hand.", _word_features)
-    yield net("time_delay", waibel, "Layers that each see a window in time of the one below.", _time_delay)
+    yield net(
+        "one_hot", mikolov, "A language model that reads one-hot vectors.", partial(small.language_model, embedding=0)
+    )
+    yield net(
+        "embedding",
+        bengio,
+        "A language model that reads rows of a table.",
+        partial(small.language_model, embedding=small.SIZE),
+    )
+    yield net(
+        "word_features", CELLS["elman"].reference, "Features of words that are made by hand.", small.over_word_features
+    )
+    yield net("time_delay", waibel, "Layers that each see a window in time of the one below.", small.time_delay_net)
     for rank in (1, 2, 3):
-        make = partial(_encoder, image=(1, *(5 for _ in range(rank))))
+        make = partial(small.encoder_of_images, image=(1, *(5 for _ in range(rank))))
         yield net(f"convolution_{rank}d", lecun, f"Filters, ReLU and max-pooling over {rank} axes, twice.", make)
-    make = partial(_encoder, image=(1, 8, 8), banks=(16, 32), width=3)
+    make = partial(small.encoder_of_images, image=(1, 8, 8), banks=(16, 32), width=3)
     yield net("image_encoder", lecun, "Banks of 16 and 32 filters, then features, then a class.", make)
 
 
 def _mappings() -> Iterator[System]:
     lstm, gru, captioner = CELLS["lstm"], CELLS["gru"], CELLS["captioner"]
-    net, sizes = partial(_net, "mappings"), {"I": SIZE, "H": SIZE}
+    net, sizes = partial(_net, "mappings"), {"I": small.SIZE, "H": small.SIZE}
 
-    def over(head: Callable[[Any], Mapped], mask: bool = False) -> Callable[[int], Built]:
-        return lambda steps: _mapped(head(unroll(lstm, steps, mask=mask, sizes=sizes)))
+    def over(head: Callable[[Any], Mapped], mask: bool = False) -> Callable[[int], small.Built]:
+        return lambda steps: small.of_mapping(head(unroll(lstm, steps, mask=mask, sizes=sizes)))
 
-    def speaking_of(cell: Cell, steps: int) -> Built:
-        return _mapped(generator(cell, steps, features=SIZE, symbols=2, embedding=SIZE, H=SIZE))
+    def speaking_of(cell: Cell, steps: int) -> small.Built:
+        return small.of_mapping(
+            generator(cell, steps, features=small.SIZE, symbols=2, embedding=small.SIZE, H=small.SIZE)
+        )
 
     deep = layered(memoryless, 2)
     yield net(
         "feed_forward",
         "Rumelhart, Hinton and Williams 1986, doi:10.1038/323533a0",
         "One to one: layers without memory over one step.",
-        lambda steps: _mapped(classifier(unroll(deep, 1, sizes=sizes), CLASSES)),
+        lambda steps: small.of_mapping(classifier(unroll(deep, 1, sizes=sizes), small.CLASSES)),
     )
-    yield net("tagger", lstm.reference, "Many to many: a class at each step.", over(partial(tagger, classes=CLASSES)))
+    yield net(
+        "tagger", lstm.reference, "Many to many: a class at each step.", over(partial(tagger, classes=small.CLASSES))
+    )
     yield net(
         "tagger_masked",
         lstm.reference,
         "The same for sequences of different lengths in one batch.",
-        over(partial(tagger, classes=CLASSES), mask=True),
+        over(partial(tagger, classes=small.CLASSES), mask=True),
     )
-    yield net("classifier", lstm.reference, "Many to one: a class.", over(partial(classifier, classes=CLASSES)))
+    yield net("classifier", lstm.reference, "Many to one: a class.", over(partial(classifier, classes=small.CLASSES)))
     yield net("forecaster", lstm.reference, "Many to one: the next value of a series.", over(forecaster))
     vinyals = "Vinyals, Toshev, Bengio and Erhan 2015, arXiv:1411.4555"
     yield net(
@@ -315,27 +201,29 @@ def _output_layers() -> Iterator[System]:
         "softmax",
         "Bridle 1990, doi:10.1007/978-3-642-76153-9_28",
         "A score for every symbol.",
-        partial(of_cell, CELLS["gru"]),
+        partial(small.of_cell, CELLS["gru"]),
     )
     yield net(
         "hierarchical_softmax",
         "Morin and Bengio 2005, AISTATS; " + mikolov,
         "A decision at each node of a tree.",
-        partial(_large, loss=partial(hierarchical_softmax, tree=tree)),
+        partial(small.with_large_output, loss=partial(hierarchical_softmax, tree=tree)),
     )
     yield net(
         "negative_sampling",
         mikolov,
         "The target told from symbols that are drawn.",
-        partial(_large, loss=partial(negative_sampling, symbols=CLASSES, negatives=2)),
+        partial(small.with_large_output, loss=partial(negative_sampling, symbols=small.CLASSES, negatives=2)),
     )
 
 
 def _without_memory() -> Iterator[System]:
     net, bengio = partial(_net, "without memory"), "Bengio, Ducharme, Vincent and Jauvin 2003, JMLR 3"
 
-    def model(steps: int, cell: Cell) -> Built:
-        return _mapped(neural_language_model(steps, symbols=CLASSES, context=2, embedding=2, hidden=SIZE, cell=cell))
+    def model(steps: int, cell: Cell) -> small.Built:
+        return small.of_mapping(
+            neural_language_model(steps, symbols=small.CLASSES, context=2, embedding=2, hidden=small.SIZE, cell=cell)
+        )
 
     yield net("neural_language_model", bengio, "The next word from those in a window.", partial(model, cell=memoryless))
     yield net(
@@ -381,12 +269,12 @@ def _seq2seq() -> Iterator[System]:
         ),
     )
     for name, reference, summary, choices in rows:
-        yield net(name, reference, summary, partial(_sequences, **choices))
+        yield net(name, reference, summary, partial(small.sequences, **choices))
     yield net(
         "translator_one_word",
         sutskever,
         "Classification: a sequence of one word.",
-        lambda steps: _sequences(1),
+        lambda steps: small.sequences(1),
     )
 
 
@@ -394,7 +282,11 @@ def _trees() -> Iterator[System]:
     for name in ("recursive", "rntn"):
         cell = CELLS[name]
         yield _net(
-            "trees", f"tree_{name}", cell.reference, "A label at every node of a tree.", partial(_tree, cell=cell)
+            "trees",
+            f"tree_{name}",
+            cell.reference,
+            "A label at every node of a tree.",
+            partial(small.labelled_tree, cell=cell),
         )
 
 
@@ -407,7 +299,7 @@ def _hand_set_nets() -> Iterator[System]:
         ("parity_logistic", "jordan", "The same by logistic units.", partial(hand_set.parity, sharpness=20)),
     )
     for name, cell, summary, make in rows:
-        yield net(name, CELLS[cell].reference, summary, partial(_hand_set, make=make))
+        yield net(name, CELLS[cell].reference, summary, partial(small.set_by_hand, make=make))
 
 
 def _images() -> Iterator[System]:
@@ -419,10 +311,13 @@ def _images() -> Iterator[System]:
         "glimpse_classifier",
         gregor,
         "The class of an image after some glimpses.",
-        lambda steps: _mapped(classifier(unroll(looking, steps, sizes=dict.fromkeys(looking.sizes, SIZE)), CLASSES)),
+        lambda steps: small.of_mapping(
+            classifier(unroll(looking, steps, sizes=dict.fromkeys(looking.sizes, small.SIZE)), small.CLASSES)
+        ),
     )
-    yield net("pixels", oord, "Binary images, pixel by pixel.", partial(_pixels, classes=0, levels=2))
-    yield net("pixels_of_class", oord, "Grey images of a class, pixel by pixel.", partial(_pixels, classes=2, levels=3))
+    yield net("pixels", oord, "Binary images, pixel by pixel.", partial(small.pixel_model, classes=0, levels=2))
+    of_class = partial(small.pixel_model, classes=2, levels=3)
+    yield net("pixels_of_class", oord, "Grey images of a class, pixel by pixel.", of_class)
 
 
 def _around() -> Iterator[System]:

@@ -70,7 +70,7 @@ def test_a_wrong_gradient_is_no_row(systems: Any, monkeypatch: pytest.MonkeyPatc
     spoiled = replace(row, vjp=(lambda g, y, x: -row.vjp[0](g, y, x),))
     monkeypatch.setitem(models.CELLS["elman"].function.__globals__, "tanh", spoiled)
     made = models.CELLS["elman"].variant("spoiled", "Spoiled.", activation=spoiled)
-    system = replace(models.SYSTEMS["elman"], make=lambda steps: models.catalogue.of_cell(made, steps), cell=None)
+    system = replace(models.SYSTEMS["elman"], make=lambda steps: models.small_nets.of_cell(made, steps), cell=None)
     with pytest.raises(AssertionError, match="the gradient is off"):
         systems.row(system)
     with pytest.raises(AssertionError, match="NOT VERIFIED"):
