@@ -26,7 +26,7 @@ def layered(base: Cell, layers: int, *, skips: bool = False) -> Cell:
 
     The arguments of layer k are those of `base` with k behind: h1, W1, h2, W2. The output is that of the top
     layer. With `skips` every layer reads x besides, and the output is the state `said`, [h1; h2; ...].
-    Reference: Graves 2013, arXiv:1308.0850, 2, whose links past layers are the skips.
+    References: Graves, Mohamed and Hinton 2013, arXiv:1303.5778; for the skips Graves 2013, arXiv:1308.0850, 2.
 
     Raises `UsageError` for a cell that does not read one vector, or for no layers.
     """
@@ -60,6 +60,8 @@ def layered(base: Cell, layers: int, *, skips: bool = False) -> Cell:
             new += made
         return [let("said", concatenate(outputs)), *new] if skips else new
 
-    doc = f"{count} layers: {base.summary[:1].lower()}{base.summary[1:]}\n\nReferences: {base.reference}"
+    source = "Graves 2013, arXiv:1308.0850" if skips else "Graves, Mohamed and Hinton 2013, arXiv:1303.5778"
+    summary = f"{count} layers: {base.summary[:1].lower()}{base.summary[1:]}"
+    doc = f"{summary}\n\nReferences: {base.reference}; in layers: {source}"
     full = f"{base.name}_{count}_layers{'_with_skips' if skips else ''}"
     return derive(full, doc, roles, equations, output="said" if skips else f"{base.output}{count}")

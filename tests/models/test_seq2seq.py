@@ -149,6 +149,17 @@ def test_without_attention_against_plain_numpy(layers, both_ways, shared, revers
         assert found == pytest.approx(-expected * (len(target) + 1), rel=1e-12)
 
 
+def test_several_decoders_in_plain_numpy():
+    """Each from the states of the one encoder, with a number of symbols of its own; of a batch of one pair."""
+    model = SequenceToSequence(**{**SIZES, "targets": {"french": 4, "german": 3}})
+    values, targets = values_of(model), {"french": [1, 3], "german": [2]}
+    for source in SOURCES:
+        net = model.unroll(len(source), 3)
+        losses = tg.evaluate(net.losses, values | model.feeds([source], **{n: [y] for n, y in targets.items()}))
+        for name, target in targets.items():
+            assert losses[name] == pytest.approx(sutskever(values, source, target, name=f"{name}/"), rel=1e-12)
+
+
 @each_kind
 def test_a_padded_batch_is_its_pairs_one_by_one(kind):
     """Loss and gradients by all parameters, each pair weighted by its number of target symbols."""

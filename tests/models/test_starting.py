@@ -44,6 +44,17 @@ def test_a_dummy_step_is_a_step_more(name):
     assert set(net.initial(seed=0)) == {*cell.parameters, "BOS"}
 
 
+def test_a_dummy_step_in_plain_numpy():
+    net = after_a_dummy_step(models.elman)
+    p = feeds = random_feeds(net.graph)
+    found = tg.evaluate(net.h, feeds)
+    for b in range(BATCH):
+        h = np.tanh(p["W"] @ p["BOS"] + p["b"])
+        for t in range(1, STEPS + 1):
+            h = np.tanh(p["W"] @ feeds["x"][t - 1, b] + p["U"] @ h + p["b"])
+            assert_close(found[t][b], h, 1e-14)
+
+
 def test_a_dummy_step_in_a_scope_is_drawn():
     net = after_a_dummy_step(models.lstm, "writer")
     assert "writer/BOS" in net.graph.parameters
