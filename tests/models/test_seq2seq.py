@@ -120,14 +120,15 @@ def read_whole(p: Any, source: Any, layers: int, both_ways: bool) -> list[Any]:
 
 
 def sutskever(
-    p: Any, source: Any, target: Any, layers: int = 1, both_ways: bool = False, shared: bool = False
+    p: Any, source: Any, target: Any, layers: int = 1, both_ways: bool = False, shared: bool = False, name: str = ""
 ) -> float:
-    """Without attention: the last states of the encoder are all that the decoder sees."""
-    states = read_whole(p, source, layers, both_ways)
-    last, losses = SIZES["targets"] + 1, []
-    for symbol in [*target, SIZES["targets"]]:
-        states = deep(p, "encoder" if shared else "decoder", p["decoder/E"][last], states)
-        scores = p["decoder/V_y"] @ states[-1] + p["decoder/c_y"]
+    """Without attention: the last states of the encoder are all that the decoder sees. `name` stands before its own."""
+    states, front = read_whole(p, source, layers, both_ways), f"{name}decoder"
+    end = len(p[f"{front}/c_y"]) - 1
+    last, losses = end + 1, []
+    for symbol in [*target, end]:
+        states = deep(p, "encoder" if shared else front, p[f"{front}/E"][last], states)
+        scores = p[f"{front}/V_y"] @ states[-1] + p[f"{front}/c_y"]
         losses.append(np.log(np.sum(np.exp(scores))) - scores[symbol])
         last = symbol
     return float(np.mean(losses))
