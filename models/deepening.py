@@ -61,8 +61,8 @@ def deep_transition(base: Cell, *layers: Cell) -> Cell:
         for k, layer in numbered:
             own = {name: given[f"{name}{k}"] for name in layer.parameters} | dict.fromkeys(layer.inputs, old)
             label = base.output if k == len(layers) + 1 else f"{base.output}{k}"
-            with old.graph.at(scope=f"layer{k}"):
-                (new[place],) = step_inside(layer, {layer.output: new[place], **own}, {layer.output: label})
+            given_layer = {layer.output: new[place], **own}
+            (new[place],) = step_inside(layer, given_layer, {layer.output: label}, behind=str(k))
         return new
 
     names = "_".join(layer.name for layer in layers)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from tinygraph.cells import Cell, Input, Param, Role, cell, let
 from tinygraph.errors import CellError, UsageError, expect
-from tinygraph.graph import Node
+from tinygraph.graph import Graph, Node
 
 Equations = Callable[[Mapping[str, Node]], Sequence[Node]]
 
@@ -26,11 +27,14 @@ def derive(name: str, doc: str, roles: Mapping[str, Role], equations: Equations,
     return cell(name=name, output=output)(function)
 
 
-def step_inside(base: Cell, given: Mapping[str, Node], names: Mapping[str, str] | None = None) -> list[Node]:
+def step_inside(
+    base: Cell, given: Mapping[str, Node], names: Mapping[str, str] | None = None, *, behind: str = ""
+) -> list[Node]:
     """One step of `base` within the equations of another cell: its new states, in order.
 
-    `names` has the name that a state of `base` bears outside, where that differs. While `base` is traced, only
-    its own states are made by `let`: a gate that it calls o is no state o of the cell around it.
+    `names` has the name that a state of `base` bears outside, where that differs; `behind` stands behind the labels
+    of its gates. While `base` is traced, only its own states are made by `let`: a gate that it calls o is no state o
+    of the cell around it.
     """
     graph = next(iter(given.values())).graph
     around, made = graph.new_state, dict[str, Node]()
@@ -43,13 +47,25 @@ def step_inside(base: Cell, given: Mapping[str, Node], names: Mapping[str, str] 
         return make_once
 
     outside = {state: (names or {}).get(state, state) for state in base.states}
-    graph.new_state = {state: maker(state, around[name]) for state, name in outside.items() if name in around}
+    makers = {state: maker(state, around[name]) for state, name in outside.items() if name in around}
+    graph.new_state = _Makers(makers, graph, behind) if behind else makers
     try:
         returned = base(**given)
     finally:
         graph.new_state = around
     found = zip(outside.items(), returned, strict=True)
     return [node if made.get(state) is node else let(name, node) for (state, name), node in found]
+
+
+class _Makers(dict[str, Callable[[Node, str], Node]]):
+    """What `let` makes of a label: the states that there are, and all else with something behind its label."""
+
+    def __init__(self, makers: Mapping[str, Callable[[Node, str], Node]], graph: Graph, behind: str) -> None:
+        super().__init__(makers)
+        self.graph, self.behind = graph, behind
+
+    def get(self, label: str, default: Any = None) -> Any:
+        return super().get(label) or (lambda node, latex: self.graph.relabel(node, f"{label}{self.behind}", latex))
 
 
 def only_input(base: Cell, what: str, *, contexts: bool = False) -> tuple[str, Input]:

@@ -12,10 +12,11 @@ from helpers.compare import assert_close
 from helpers.zoo import few
 
 import tinygraph as tg
-from tinygraph import models
+from tinygraph import models, viz
 from tinygraph.errors import CellError, ShapeError, UsageError
 from tinygraph.models import CELLS, deep_output, deep_transition, residual, tanh_layer
 from tinygraph.models.language import reads_symbols
+from tinygraph.symbolic.steps import cell_text
 
 STEPS, BATCH = 4, 3
 SIZES = {"I": 2, "D": 4}  # every other size is 3
@@ -166,6 +167,16 @@ def test_one_around_the_other_and_in_a_stack():
     y, state = online.step(np.ones(2))
     assert y.shape == (4,)
     assert set(state) == set(deep.states)
+
+
+def test_gates_and_pictures_of_layers():
+    """A gate of layer 3 is t3, as its parameters are W_t3, b_t3; every column looks alike, in one lane."""
+    text = cell_text(DEEP["recurrent highway"][0])
+    assert [line.split("[")[0] for line in text.splitlines()] == ["t", "h1", "t2", "h2", "t3", "h"]
+    assert "t3[t] = sigmoid(W_t3 @ h2[t] + b_t3)" in text
+    net = unrolled(DEEP["shortcut"][0])
+    assert {node.scope for node in net.graph} == {""}
+    assert viz.draw(net, detail="cell").nodes == STEPS + STEPS + 1  # inputs, cells, h_0
 
 
 def test_initialisers_go_along():
