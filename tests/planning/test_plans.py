@@ -176,6 +176,15 @@ def test_values_that_pass_by_share_their_room() -> None:
     assert kept < 0.45 * apart
 
 
+@pytest.mark.parametrize("batch", [None, 3])
+def test_a_product_that_is_broadcast_in_its_sum(batch: int | None) -> None:
+    """A vector U s added to each row of a matrix, in a recurrence: additive attention."""
+    net = tg.unroll(models.attend_first(models.elman), 4, I=2, H=3, S=3, A=2, D=3)
+    loss = models.mean_square(net.output)
+    roots = [loss, tg.grad(loss, net.graph.parameters)]
+    assert not differs(roots, feeds_of(roots, batch))
+
+
 def test_a_first_step_with_nothing_fed_stands_apart() -> None:
     """Where the first step reads a constant its terms have no batch axis, and those of the others have one."""
     found = models.PixelModel(1, 3, levels=3, cell="elman", hidden=2, embedding=4).unroll()

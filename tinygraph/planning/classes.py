@@ -214,8 +214,8 @@ def _addend(classes: Classes, members: Sequence[int], uses: Mapping[int, int]) -
     found = _products(classes, members, uses)
     if len(found) != 1 or first.attrs != (1, 1) or _length(items, first, found[0]) > LONG:
         return None
-    other = items[first.args[1 - found[0]]]
-    return found[0] if (other.shape, other.batched) == (first.shape, first.batched) else None
+    both = {(items[arg].shape, items[arg].batched) for i in members for arg in items[i].args}
+    return found[0] if both == {(first.shape, first.batched)} else None  # else one of the two is broadcast
 
 
 def _products(classes: Classes, members: Sequence[int], uses: Mapping[int, int]) -> list[int]:
