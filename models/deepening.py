@@ -19,7 +19,9 @@ from tinygraph.errors import UsageError, expect
 from tinygraph.graph import Node
 from tinygraph.ops.nonlinear import tanh
 
-from .wrapping import derive, joined_roles, only_input, output_size, step_inside
+from .wrapping import derive, documented, joined_roles, only_input, output_size, step_inside
+
+PASCANU = "Pascanu, Gulcehre, Cho and Bengio 2014, arXiv:1312.6026"
 
 
 @cell
@@ -66,10 +68,7 @@ def deep_transition(base: Cell, *layers: Cell) -> Cell:
         return new
 
     names = "_".join(layer.name for layer in layers)
-    doc = (
-        f"{base.name} with {len(layers) + 1} layers from state to state.\n\nReferences: {base.reference}; in depth: "
-        f"{tanh_layer.reference}"
-    )
+    doc = documented(base, f"{base.name} with {len(layers) + 1} layers from state to state.", "in depth", PASCANU)
     return derive(f"{base.name}_then_{names}", doc, roles, equations, output=base.output)
 
 
@@ -98,10 +97,8 @@ def deep_output(base: Cell, layers: int = 1) -> Cell:
             outputs.append(said)
         return [*new, *outputs]
 
-    doc = (
-        f"{base.name} with {layers} tanh layers behind its output.\n\nReferences: {base.reference}; deep output: "
-        f"{tanh_layer.reference}"
-    )
+    behind = "a tanh layer" if layers == 1 else f"{layers} tanh layers"
+    doc = documented(base, f"{base.name} with {behind} behind its output.", "deep output", PASCANU)
     return derive(f"{base.name}_deep_output_{layers}", doc, roles, equations, output=f"out{layers}")
 
 
@@ -124,10 +121,8 @@ def residual(base: Cell) -> Cell:
         new = step_inside(base, {n: given[n] for n in base.roles})
         return [let("y", given[name] + new[list(base.states).index(base.output)]), *new]
 
-    doc = (
-        f"{base.name} with a way past it.\n\nReferences: {base.reference}; the way past: He, Zhang, Ren and Sun 2016, "
-        "arXiv:1512.03385; Wu et al. 2016, arXiv:1609.08144."
-    )
+    sources = "He, Zhang, Ren and Sun 2016, arXiv:1512.03385; Wu et al. 2016, arXiv:1609.08144"
+    doc = documented(base, f"{base.name} with a way past it.", "the way past", sources)
     return derive(f"{base.name}_residual", doc, roles, equations, output="y")
 
 

@@ -28,7 +28,7 @@ from tinygraph.ops.normalise import softmax
 from tinygraph.ops.structure import reshape
 from tinygraph.shapes import as_size
 
-from .wrapping import derive, joined_roles, only_input, output_size, step_inside
+from .wrapping import derive, documented, joined_roles, only_input, output_size, step_inside
 
 
 def glimpsing(base: Cell, grid: int) -> Cell:
@@ -56,10 +56,8 @@ def glimpsing(base: Cell, grid: int) -> Cell:
         x = _glimpse(given["image"], let("look", given["W_look"] @ given[base.output] + given["b_look"]), count)
         return step_inside(base, {name: x, **{n: given[n] for n in (*base.states, *base.parameters)}})
 
-    doc = (
-        f"{base.name} that looks at an image.\n\nReferences: Gregor, Danihelka, Graves, Jimenez Rezende and Wierstra "
-        f"2015, arXiv:1502.04623; the cell: {base.reference}"
-    )
+    source = "Gregor, Danihelka, Graves, Jimenez Rezende and Wierstra 2015, arXiv:1502.04623"
+    doc = documented(base, f"{base.name} that looks at an image.", "glimpses", source)
     return derive(f"{base.name}_glimpsing_{count}", doc, roles, equations, output=base.output)
 
 

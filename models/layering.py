@@ -18,7 +18,7 @@ from tinygraph.graph import Node
 from tinygraph.ops.structure import concatenate
 from tinygraph.shapes import as_size
 
-from .wrapping import derive, joined_roles, only_input, step_inside
+from .wrapping import derive, documented, joined_roles, only_input, step_inside
 
 
 def layered(base: Cell, layers: int, *, skips: bool = False) -> Cell:
@@ -62,6 +62,6 @@ def layered(base: Cell, layers: int, *, skips: bool = False) -> Cell:
 
     source = "Graves 2013, arXiv:1308.0850" if skips else "Graves, Mohamed and Hinton 2013, arXiv:1303.5778"
     summary = f"{count} layers: {base.summary[:1].lower()}{base.summary[1:]}"
-    doc = f"{summary}\n\nReferences: {base.reference}; in layers: {source}"
+    doc = documented(base, summary, "in layers", source)
     full = f"{base.name}_{count}_layers{'_with_skips' if skips else ''}"
     return derive(full, doc, roles, equations, output="said" if skips else f"{base.output}{count}")

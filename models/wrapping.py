@@ -82,6 +82,11 @@ def only_input(base: Cell, what: str, *, contexts: bool = False) -> tuple[str, I
     raise UsageError(problem, fix="take one such as models.gru")
 
 
+def documented(base: Cell, summary: str, what: str, source: str) -> str:
+    """The docstring of a cell around `base`: its own source stands behind that of `base`."""
+    return f"{summary}\n\nReferences: {base.reference.rstrip('.')}; {what}: {source}."
+
+
 def output_size(base: Cell, what: str) -> str:
     """The size of the output, as text. Raises `UsageError` for a cell whose output is no vector of a named size."""
     expect(base, Cell, f"{what} is made around a cell", "such as models.gru")

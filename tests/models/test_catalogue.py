@@ -15,7 +15,7 @@ from tinygraph.errors import UnknownNameError
 from tinygraph.models import SYSTEMS
 from tinygraph.nest import leaves
 
-QUICK = {  # one of each kind; the slow run takes all
+QUICK = {  # one of each kind; the slow run takes all that is made of cells, which have tests of their own
     *(
         "stacked_residual",
         "deep_transition_output",
@@ -28,7 +28,8 @@ QUICK = {  # one of each kind; the slow run takes all
     *("translator_several", "scheduled_sampling_drawn", "larger_total", "glimpse_classifier", "pixels_of_class"),
 }
 each_system = pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow]) for name in SYSTEMS]
+    "name",
+    [pytest.param(n, marks=[] if n in QUICK else [pytest.mark.slow]) for n in SYSTEMS if n not in models.CELLS],
 )
 
 
