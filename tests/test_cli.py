@@ -535,6 +535,7 @@ ERRORS: dict[str, tuple[list[str], str]] = {
     "nothing to verify": (["verify"], "names of cells, --all or --theorems"),
     "one and all to verify": (["verify", "gru", "--all"], "names of cells, --all or --theorems"),
     "a wrong cell to verify": (["verify", "elmann"], "'elmann'; did you mean 'elman'"),
+    "a flow of a net": (["flow", "stacked_2"], "several cells"),
     "a flow of no steps": (["flow", "gru", "--steps", "0"], "--steps"),
     "a flow of no units": (["flow", "gru", "--size", "0"], "--size"),
     "an endless gain": (["flow", "gru", "--gain", "inf"], "gain .*inf"),

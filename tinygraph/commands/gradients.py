@@ -64,7 +64,10 @@ def flow(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """How a cell's gradient travels through time: norms by distance, rates of growth, the gates on its way."""
-    found = gradient_flow(models.find_cell(cell), steps, size=size, gain=gain, seed=seed)
+    system = models.find_system(cell)
+    if system.cell is None:
+        raise UsageError(f"{cell} is a net of several cells, and flow follows the states of one", fix="layered_2, lstm")
+    found = gradient_flow(system.cell, steps, size=size, gain=gain, seed=seed)
     print(found.to_json() if as_json else found)
     if plot is not None:
         viz.chart(found, theme="dark" if dark else "light").save(plot)
