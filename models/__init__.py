@@ -9,15 +9,18 @@ from tinygraph.cells import Cell
 from tinygraph.errors import nearest
 from tinygraph.initialisers import INITIALISERS
 
-from . import conversions, hand_set
+from . import conversions, hand_set, word_features
 from .attention import SCORES, attend_first, attend_last, memory_of
 from .batches import Streams, contiguous_batches, grouped_by_length, pad, split
+from .catalogue import SYSTEMS, System, find_system
 from .cells import CELLS, GREFF
 from .checkpoint import load_checkpoint, save_checkpoint
 from .clip import CLIPPING, clip_by_global_norm, clip_by_norm, clip_by_value, global_norm
 from .clip_study import Clipped, ClippingEffects, clipping_effects
 from .decoding import Hypothesis, beam_search, greedy, language_step, sampled
+from .deepening import deep_output, deep_transition, residual, tanh_layer
 from .directions import Bidirectional, bidirectional
+from .glimpses import glimpsing
 from .heads import cross_entropies, mean_over_time, mean_square, readout, readout_of, softmax_cross_entropy
 from .image_encoder import ImageEncoder
 from .language import LanguageModel, find_cell
@@ -27,6 +30,7 @@ from .learner import Learner
 from .mappings import Mapped, classifier, forecaster, generator, last_output, tagger
 from .online import Online
 from .optimise import OPTIMISERS, SGD, Adagrad, Adam, Momentum, RMSProp, make_optimiser
+from .pixels import PixelModel, quantised
 from .pre_update import PreUpdate, PreUpdates, pre_update_effect
 from .record import keep
 from .sampling import choose, sample
@@ -34,8 +38,10 @@ from .saved_run import CHECKPOINT, read_run
 from .schedules import SCHEDULES
 from .seq2seq import EncoderDecoder, SequenceToSequence, Translator
 from .settings import TRUNCATIONS, Report, Settings
-from .speakers import FORCING, Speaker, own_symbols, speaking
+from .small_nets import Built
+from .speakers import FORCING, Speaker, gumbel_noise, own_symbols, speaking
 from .stacking import Stack, stack
+from .starting import at_first, dummy_step, first_biases
 from .text import Vocabulary, read_texts, standard_library_text
 from .training import Run, resume_run, train
 from .trees import Composed, compose
@@ -53,10 +59,12 @@ __all__ = [
     "SCHEDULES",
     "SCORES",
     "SGD",
+    "SYSTEMS",
     "TRUNCATIONS",
     "Adagrad",
     "Adam",
     "Bidirectional",
+    "Built",
     "Clipped",
     "ClippingEffects",
     "Composed",
@@ -68,6 +76,7 @@ __all__ = [
     "Mapped",
     "Momentum",
     "Online",
+    "PixelModel",
     "PreUpdate",
     "PreUpdates",
     "RMSProp",
@@ -79,9 +88,11 @@ __all__ = [
     "Stack",
     "Streams",
     "SymbolTree",
+    "System",
     "Translator",
     "Vocabulary",
     "Window",
+    "at_first",
     "attend_first",
     "attend_last",
     "beam_search",
@@ -96,13 +107,20 @@ __all__ = [
     "contiguous_batches",
     "conversions",
     "cross_entropies",
+    "deep_output",
+    "deep_transition",
     "draw_negatives",
+    "dummy_step",
     "find_cell",
+    "find_system",
+    "first_biases",
     "forecaster",
     "generator",
+    "glimpsing",
     "global_norm",
     "greedy",
     "grouped_by_length",
+    "gumbel_noise",
     "hand_set",
     "hierarchical_softmax",
     "keep",
@@ -120,10 +138,12 @@ __all__ = [
     "own_symbols",
     "pad",
     "pre_update_effect",
+    "quantised",
     "read_run",
     "read_texts",
     "readout",
     "readout_of",
+    "residual",
     "resume_run",
     "sample",
     "sampled",
@@ -134,9 +154,11 @@ __all__ = [
     "stack",
     "standard_library_text",
     "tagger",
+    "tanh_layer",
     "time_delay",
     "train",
     "windows",
+    "word_features",
 ]
 
 

@@ -23,7 +23,7 @@ from tinygraph.ops.normalise import softmax
 from tinygraph.ops.structure import concatenate
 from tinygraph.ops.structure import stack as stack_nodes
 
-from .wrapping import derive, joined_roles, only_input, step_inside, with_wider_input
+from .wrapping import derive, joined_roles, only_input, output_size, step_inside, with_wider_input
 
 NEVER = -(10**9)  # the score of a position that is not seen: its weight is exactly 0
 
@@ -143,12 +143,10 @@ def _contexts(width: str) -> dict[str, Role]:
 
 def _query(base: Cell) -> str:
     """The name of the size of the output, with which the cell looks."""
-    dims = base.states[base.output].dims
-    if len(dims.dims) != 1 or not dims.dims[0].name:
-        raise UsageError(f"attention needs an output that is a vector, and that of {base.name} is {dims.text!r}")
+    size = output_size(base, "attention")
     if {"S", "A", "D"} & set(base.sizes):
         raise UsageError(f"cell {base.name} has a size S, A or D, which attention needs", fix="rename it")
-    return dims.dims[0].name
+    return size
 
 
 def _look(kind: Score, query: Node, given: Mapping[str, Node]) -> Node:

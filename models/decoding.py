@@ -47,7 +47,7 @@ def language_step(model: LanguageModel, values: Mapping[str, Any]) -> tuple[Step
     return partial(unfolded.next_scores, values), unfolded.zero_state(1)
 
 
-def greedy(step: Step, state: Arrays, *, start: int, end: int, longest: int) -> Hypothesis:
+def greedy(step: Step, state: Arrays, *, start: int, end: int | None, longest: int) -> Hypothesis:
     """The likeliest symbol after the likeliest symbol, until `end` or `longest` symbols; see `beam_search`."""
     return _follow(step, state, start, end, longest, lambda scores: int(np.argmax(scores)))
 
@@ -57,7 +57,7 @@ def sampled(
     state: Arrays,
     *,
     start: int,
-    end: int,
+    end: int | None,
     longest: int,
     temperature: float = 1.0,
     top_k: int = 0,
@@ -68,7 +68,9 @@ def sampled(
     return _follow(step, state, start, end, longest, lambda scores: choose(scores, rng, temperature, top_k))
 
 
-def _follow(step: Step, state: Arrays, start: int, end: int, longest: int, pick: Callable[[Array], int]) -> Hypothesis:
+def _follow(
+    step: Step, state: Arrays, start: int, end: int | None, longest: int, pick: Callable[[Array], int]
+) -> Hypothesis:
     """One hypothesis, symbol by symbol."""
     symbols, total, last = list[int](), 0.0, start
     for _ in range(_at_least_one(longest, "greatest length")):
@@ -86,7 +88,7 @@ def beam_search(
     state: Arrays,
     *,
     start: int,
-    end: int,
+    end: int | None,
     longest: int,
     width: int,
     length_penalty: float = 0.0,
@@ -96,7 +98,7 @@ def beam_search(
 
     step, state     the net, and its state for a batch of 1
     start           the symbol that is read first
-    end             the symbol that ends a hypothesis
+    end             the symbol that ends a hypothesis; None where all have the greatest length
     longest         the greatest number of symbols, `end` counted; what is longer is cut off there
     width           k: of all beginnings of one length, the k likeliest go on
     length_penalty  alpha: hypotheses are ranked by log p / ((5 + length) / 6)^alpha, where length counts `end`
@@ -146,13 +148,13 @@ def beam_search(
     return done[:results]
 
 
-def _log_probabilities(step: Step, symbols: Array, state: Arrays, end: int) -> tuple[Array, Arrays]:
+def _log_probabilities(step: Step, symbols: Array, state: Arrays, end: int | None) -> tuple[Array, Arrays]:
     """log softmax of the scores (B, V), and the new state."""
     scores, state = step(symbols, state)
     scores = np.asarray(scores, dtype=float)
     if scores.ndim != 2 or len(scores) != len(symbols):
         raise UsageError(f"the step gave scores of shape {scores.shape} for {len(symbols)} symbols", fix="(B, V)")
-    if not 0 <= end < scores.shape[1]:
+    if end is not None and not 0 <= end < scores.shape[1]:
         raise UsageError(f"{end!r} ends a hypothesis, but only 0..{scores.shape[1] - 1} can be said")
     if not np.all(np.isfinite(scores)):
         raise NonFiniteError("scores of the next symbol are not finite", fix="look at the values of the parameters")

@@ -118,7 +118,7 @@ def generator(
         speaker,
         count,
         graph=graph,
-        inputs={"symbol": read_before(y, symbols)},
+        inputs={"symbol": read_before(y, symbols + 1)},
         contexts=dict.fromkeys(cell.contexts, v),
         initial="zeros" if cell.contexts else states_from(cell, v, own_sizes),
         sizes={**dict.fromkeys(role.dims.names, embedding), **own_sizes, "R": symbols + 2, "V": symbols + 1},

@@ -129,20 +129,27 @@ class SequenceToSequence:
 
     @cached_property
     def free_cell(self) -> Cell:
-        """The same with the input `own`, for training on what it says itself."""
+        """The same with the input `own`, for training on the likeliest of what it says itself."""
         return self._speaking(free=True)
 
-    def _speaking(self, free: bool) -> Cell:
+    @cached_property
+    def drawing_cell(self) -> Cell:
+        """The same with the inputs `own` and `noise`, for training on what is drawn of what it says itself."""
+        return self._speaking(free=True, drawn=True)
+
+    def _speaking(self, free: bool, drawn: bool = False) -> Cell:
         base = self.deep_cell
         if self.attention and self.attend == "first":
             base = attend_first(base, self.attention)
         elif self.attention:
             base = attend_last(base, self.attention, feeding=self.feeding)
-        return speaking(base, free=free)
+        return speaking(base, free=free, drawn=drawn)
 
-    def unroll(self, source_steps: int, target_steps: int, *, free: bool = False) -> EncoderDecoder:
-        """The net over so many steps, on a tape of its own; `free` for scheduled sampling."""
-        return EncoderDecoder(self, source_steps, target_steps, free)
+    def unroll(
+        self, source_steps: int, target_steps: int, *, free: bool = False, drawn: bool = False
+    ) -> EncoderDecoder:
+        """The net over so many steps, on a tape of its own; `free`, and `drawn` too, for scheduled sampling."""
+        return EncoderDecoder(self, source_steps, target_steps, free, drawn)
 
     def initial(self, seed: int = 0) -> Arrays:
         """Initial values of all parameters, by name."""
@@ -179,11 +186,20 @@ class EncoderDecoder:
     """The net unrolled on a tape: `encoder`, `decoders[name]`, `losses[name]`, `loss`, `gradients`.
 
     Fed are "source" (S, B) and "source_mask", and for each decoder "y" (T, B) and "y_mask", behind its name if
-    there are several: "french/y". With `free` also "own" (T, B), boolean: where the decoder reads its own symbol.
-    `decoder` is the only or first one.
+    there are several: "french/y". With `free` also "own" (T, B), boolean: where the decoder reads its own symbol; with
+    `drawn` besides "noise" (T, B, V), of `gumbel_noise`, by which that symbol is drawn. `decoder` is the only or first.
     """
 
-    def __init__(self, model: SequenceToSequence, source_steps: int, target_steps: int, free: bool = False) -> None:
+    def __init__(
+        self,
+        model: SequenceToSequence,
+        source_steps: int,
+        target_steps: int,
+        free: bool = False,
+        drawn: bool = False,
+    ) -> None:
+        if drawn and not free:
+            raise UsageError("symbols are drawn where the decoder reads its own", fix="free=True, drawn=True")
         self.model = model
         self.graph = Graph()
         self.reader = Reader(model, self.graph, source_steps)
@@ -191,18 +207,21 @@ class EncoderDecoder:
         self.decoders: dict[str, Unrolled] = {}
         self.losses: dict[str, Node] = {}
         for name, size in model.decoders.items():
-            self._decode(name, size, target_steps, free)
+            self._decode(name, size, target_steps, free, drawn)
 
-    def _decode(self, name: str, size: int, steps: int, free: bool) -> None:
+    def _decode(self, name: str, size: int, steps: int, free: bool, drawn: bool) -> None:
         graph, front = self.graph, _front(name)
         y = graph.sequence(f"{front}y", steps, (), kind="integer")
         mask = graph.sequence(f"{front}y_mask", steps, (), kind="boolean")
-        inputs = {"symbol": read_before(y, size)}
+        inputs = {"symbol": read_before(y, size + 1)}
         if free:
             own = graph.sequence(f"{front}own", steps, (), kind="boolean")
             never = graph.number(False, "boolean")
             inputs["own"] = Steps("own", [(1, never), *((t, own[t]) for t in range(2, steps + 1))])
-        cell = self.model.free_cell if free else self.model.decoder_cell
+        if drawn:
+            inputs["noise"] = graph.sequence(f"{front}noise", steps, (size + 1,))
+        free_cell = self.model.drawing_cell if drawn else self.model.free_cell
+        cell = free_cell if free else self.model.decoder_cell
         net = unroll(
             cell,
             steps,

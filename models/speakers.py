@@ -5,7 +5,8 @@
     scores_t = V_y h_t + c_y
 
 The scores are a state: where the boolean `own` is true, a step reads the symbol that it said last itself,
-argmax(scores_{t-1}), in place of the one given. No gradient passes through that choice.
+argmax(scores_{t-1}), in place of the one given; or one drawn from softmax(scores_{t-1}), which is
+argmax(scores_{t-1} + noise_t) with noise that is fed (Gumbel 1954). No gradient passes through that choice.
 """
 
 from __future__ import annotations
@@ -28,19 +29,25 @@ from tinygraph.unrolling import Unrolled, unroll
 from .wrapping import derive, joined_roles, only_input, step_inside
 
 
-def speaking(base: Cell, *, free: bool = False) -> Cell:
+def speaking(base: Cell, *, free: bool = False, drawn: bool = False) -> Cell:
     """`base` between symbols: it reads one of R by the table E and scores what it says, one of V.
 
     Symbols that are read and never said, such as the one that stands at the beginning, make R larger than V.
-    With `free` there is an input `own` (boolean) besides: see the module. It must be false at the first step.
+    With `free` there is an input `own` (boolean) besides: see the module. It must be false at the first step. What
+    it then reads of its own is the likeliest symbol, or with `drawn` one that is drawn by the input `noise` (V,), see
+    `gumbel_noise`.
 
-    Raises `UsageError` for a cell that does not read one vector.
+    Raises `UsageError` for a cell that does not read one vector, or for `drawn` without `free`.
     """
+    if drawn and not free:
+        raise UsageError("symbols are drawn where a cell reads its own", fix="free=True, drawn=True")
     name, role = only_input(base, "a cell that speaks", contexts=True)
     out = base.states[base.output].dims.text
     given_symbols: dict[str, Role] = {"symbol": Input.of("", "integer")}
     if free:
         given_symbols["own"] = Input.of("", "boolean")
+    if drawn:
+        given_symbols["noise"] = Input.of("V")
     states, contexts = {"scores": State.of("V"), **base.states}, base.contexts
     added = {"E": Param.of(f"R {role.dims.dims[0].name}", "uniform"), "V_y": Param.of(f"V {out}"), "c_y": Param.of("V")}
     roles = joined_roles("speaking", given_symbols, states, contexts, base.parameters, added)
@@ -48,7 +55,8 @@ def speaking(base: Cell, *, free: bool = False) -> Cell:
     def equations(given: Mapping[str, Node]) -> Sequence[Node]:
         symbol = given["symbol"]
         if free:
-            symbol = let("read", where(given["own"], argmax(given["scores"]), symbol))
+            scores = given["scores"] + given["noise"] if drawn else given["scores"]
+            symbol = let("read", where(given["own"], argmax(scores), symbol))
         x = let(name, gather(given["E"], symbol))
         new = step_inside(base, {name: x, **{n: given[n] for n in (*base.states, *contexts, *base.parameters)}})
         h = new[list(base.states).index(base.output)]
@@ -102,6 +110,14 @@ FORCING: dict[str, Callable[[float], float]] = {
     "inverse_sigmoid": lambda done: (1 + exp(-5)) / (1 + exp(10 * done - 5)),
     "never": lambda done: 0.0,
 }
+
+
+def gumbel_noise(shape: Sequence[int], seed: int | np.random.Generator) -> Any:
+    """Noise by which the largest of scores + noise is a draw from softmax(scores): -log(-log(u)), u uniform on (0, 1).
+
+    `shape` is (steps, batch, V). Reference: Gumbel 1954; Maddison, Tarlow and Minka 2014, arXiv:1411.0030.
+    """
+    return np.random.default_rng(seed).gumbel(size=tuple(shape))
 
 
 def own_symbols(schedule: str, done: float, shape: Sequence[int], seed: int | np.random.Generator) -> Any:

@@ -10,7 +10,7 @@ import pytest
 
 import tinygraph as tg
 from tinygraph import models
-from tinygraph.card import Card, equation_lines, make_card, parameter_count, terms
+from tinygraph.card import Card, equation_lines, make_card, make_system_card, parameter_count, terms
 from tinygraph.errors import DrawingError
 
 QUICK = ["elman", "lstm"]
@@ -66,6 +66,34 @@ def test_a_card_is_whole(name):
 @pytest.mark.parametrize("name", [name for name in models.CELLS if name not in QUICK])
 def test_every_card_is_whole(name):
     check(make_card(models.CELLS[name]))
+
+
+@pytest.mark.parametrize(
+    "name", ["residual", "glimpses", "stacked_2", "translator_several", "parity", "convolution_2d"]
+)
+def test_a_card_of_what_is_made_of_cells(name):
+    """Equations as formulas where it is one cell, else the tape rolled up; every parameter; verified."""
+    system = models.SYSTEMS[name]
+    card = make_system_card(system)
+    page, html = card.markdown(), card.html()
+    assert card.verified
+    assert [section.title for section in card.sections] == ["Equations", "Parameters", "Verification"]
+    assert ("$$" in page) == (system.cell is not None) == ("```text" not in page)
+    assert system.reference in page
+    names = system.cell.parameters if system.cell else system.build().graph.parameters
+    assert all(name in page for name in names)
+    parser = Balance()
+    parser.feed(html)
+    assert parser.open == []
+    assert parser.seen["svg"] == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in models.SYSTEMS if name not in models.CELLS])
+def test_every_system_has_a_card(name):
+    card = make_system_card(models.SYSTEMS[name])
+    assert card.verified
+    assert card.html().endswith("</html>\n")
 
 
 def test_a_wrong_cell_has_a_card_that_says_so(monkeypatch):

@@ -18,6 +18,7 @@ import traceback
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -266,24 +267,31 @@ def test_early_stop_is_told(forks, tmp_path):
 def test_cells_as_json(command, tmp_path):
     done = command("cells", "--json", cwd=tmp_path)
     records = {record["name"]: record for record in json.loads(done.out)}
-    assert list(records) == list(models.CELLS)
-    fields = {"name", "summary", "inputs", "states", "parameters", "parameter_count", "equations", "reference"}
+    assert list(records) == list(models.SYSTEMS)
+    fields = {"name", "group", "summary", "inputs", "states", "parameters", "parameter_count", "equations", "reference"}
+    for record in records.values():
+        assert set(record) == fields
+        assert all(record[field] for field in fields - {"inputs", "states"})
+        assert re.search(r"\d{4}", record["reference"])
     for name, cell in models.CELLS.items():
         record = records[name]
-        assert set(record) == fields
         assert list(record["inputs"]) == list(cell.inputs)
         assert list(record["states"]) == list(cell.states)
         assert list(record["parameters"]) == list(cell.parameters)
         assert len(record["equations"]) >= len(cell.states)
-        assert record["summary"]
-        assert re.search(r"\d{4}", record["reference"])
     assert records["elman"]["parameters"] == {"W": "H I", "U": "H H", "b": "H"}
+    assert records["skips"]["parameters"]["W2"] == "H H+I"
+    net = records["bidirectional"]
+    assert (net["states"], net["parameters"]["V"]) == ({"forward/h": "3", "backward/h": "3"}, "4 6")
+    assert int(net["parameter_count"]) == sum(prod(map(int, text.split())) for text in net["parameters"].values())
+    assert any("backward/h[t+1]" in line for line in net["equations"])
 
 
 def test_cells_for_people(forks, tmp_path):
     out = forks("cells", cwd=tmp_path).out
-    for name, cell in models.CELLS.items():
-        assert f"{name}  {cell.summary}"[:60] in out
+    for name, system in models.SYSTEMS.items():
+        assert f"{name}  {system.summary}"[:60] in out
+    assert "h[t]  = tanh(U2 @ h1[t] + b2)" in out
 
 
 def test_without_a_command_and_with_help(forks, tmp_path):
@@ -384,6 +392,27 @@ def test_card(command, tmp_path):
     assert (tmp_path / "elman.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
 
 
+def test_a_card_of_what_is_made_of_cells(forks, tmp_path):
+    """Of a net: its equations rolled up; of a cell around cells: its own."""
+    page = forks("card", "bidirectional", cwd=tmp_path).out
+    assert page.startswith("# bidirectional")
+    assert "backward/h[t+1]" in page
+    assert "Verified: " in page
+    done = forks("card", "glimpses", "-o", "page.html", cwd=tmp_path)
+    assert (done.status, done.out, done.err) == (0, "page.html\n", "")
+
+
+@pytest.mark.parametrize("name", ["translator", "residual"])
+def test_what_is_made_of_cells_is_drawn_and_verified(name, forks, tmp_path):
+    for target in ("net.svg", "steps.html"):
+        done = forks("draw", name, "--steps", "3", "-o", target, cwd=tmp_path)
+        assert (done.status, done.err) == (0, "")
+        assert (tmp_path / target).stat().st_size > 1000
+    done = forks("verify", name, cwd=tmp_path)
+    assert (done.status, done.err) == (0, "")
+    assert f"{name}: verified" in done.out
+
+
 def test_demo_runs_to_its_end(tmp_path):
     """It writes the files that it names, they are what they say, and the net spells its word."""
     done = in_a_process("demo", "--updates", "3", "--out", "shown", cwd=tmp_path)
@@ -404,7 +433,7 @@ def test_the_module_is_the_command(tmp_path):
     commands = [MODULE, [str(script)]] if script.exists() else [MODULE]
     for start in commands:
         done = subprocess.run([*start, "cells", "--json"], capture_output=True, check=True, cwd=tmp_path)
-        assert [record["name"] for record in json.loads(done.stdout)] == list(models.CELLS)
+        assert [record["name"] for record in json.loads(done.stdout)] == list(models.SYSTEMS)
 
 
 # Errors
@@ -506,6 +535,7 @@ ERRORS: dict[str, tuple[list[str], str]] = {
     "nothing to verify": (["verify"], "names of cells, --all or --theorems"),
     "one and all to verify": (["verify", "gru", "--all"], "names of cells, --all or --theorems"),
     "a wrong cell to verify": (["verify", "elmann"], "'elmann'; did you mean 'elman'"),
+    "a flow of a net": (["flow", "stacked_2"], "several cells"),
     "a flow of no steps": (["flow", "gru", "--steps", "0"], "--steps"),
     "a flow of no units": (["flow", "gru", "--size", "0"], "--size"),
     "an endless gain": (["flow", "gru", "--gain", "inf"], "gain .*inf"),

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from .verification.linting import lint
     from .verification.listings import Listing
     from .verification.step_symbols import symbols
-    from .verification.verification import Report, verify
+    from .verification.verification import Report, verify, verify_graph
 
 __version__ = "0.1.0"
 
@@ -135,6 +135,7 @@ __all__ = [
     "unroll",
     "validate",
     "verify",
+    "verify_graph",
     "vjp",
     "walk",
 ]
@@ -186,6 +187,7 @@ _LATE = {
     "plan": ".planning.compiled",
     "Report": ".verification.verification",
     "verify": ".verification.verification",
+    "verify_graph": ".verification.verification",
     "StepBound": ".flow.word_bounds",
     "step_bound": ".flow.word_bounds",
     "Rolled": ".rolling",

@@ -1,4 +1,4 @@
-"""The card of a cell: all that is known of it on one page, as Markdown or as HTML that needs nothing else."""
+"""The card of a cell or of a net made of cells: what is known of it on one page, as Markdown or as plain HTML."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinygraph import viz
+from tinygraph import models, viz
 
 from .cells import Cell
 from .errors import DrawingError
 from .files import write_atomically
 from .flow.summary import GradientFlow, class_title, gradient_flow
 from .flow.word_bounds import step_bound
+from .rolling import roll
+from .shapes import size
 from .symbolic.formulas import latex
 from .symbolic.words import NoWordsError
 from .tables import html_table
 from .unrolling import unroll
-from .verification.verification import Report, verify
+from .verification.verification import Report, verify, verify_graph
 
 PICTURED_STEPS = 3
 FLOW_STEPS = 50
@@ -31,17 +33,18 @@ Table = Sequence[Sequence[str]]  # the first row is the head
 
 @dataclass(frozen=True)
 class Section:
-    """A heading with what stands under it: words, formulas (LaTeX, one equation each), a table."""
+    """A heading with what stands under it: words, formulas (LaTeX, one equation each), a table, plain text."""
 
     title: str
     words: str = ""
     formulas: tuple[str, ...] = ()
     table: Table = ()
+    plain: str = ""
 
 
 @dataclass(frozen=True)
 class Card:
-    """The page of one cell; `picture` is SVG text."""
+    """The page of one cell or net; `picture` is SVG text."""
 
     name: str
     summary: str
@@ -60,6 +63,7 @@ class Card:
             parts += ["$$\n" + _aligned(section.formulas) + "\n$$"] * bool(section.formulas)
             if section.table:
                 parts.append(_markdown_table(section.table))
+            parts += [f"```text\n{section.plain}\n```"] * bool(section.plain)
         return "\n\n".join(parts) + "\n"
 
     def html(self) -> str:
@@ -72,6 +76,7 @@ class Card:
             parts += [f"<div class='formula'>{_mathml(formula)}</div>" for formula in section.formulas]
             if section.table:
                 parts.append(html_table(section.table[1:], section.table[0]))
+            parts += [f"<pre>{_text(section.plain)}</pre>"] * bool(section.plain)
         return _PAGE.format(title=_text(self.name), body="\n".join(parts))
 
     def save(self, path: str | os.PathLike[str]) -> list[Path]:
@@ -100,6 +105,31 @@ def make_card(cell: Cell) -> Card:
         _verification(report),
     )
     return Card(cell.name, cell.summary, cell.reference, viz.draw(net).svg, sections, report.ok)
+
+
+def make_system_card(system: models.System) -> Card:
+    """Compose the card of a system that is made of cells: equations, parameters, picture, verification."""
+    built = system.build(PICTURED_STEPS)
+    report = verify_graph(built.outputs, name=system.name)
+    if system.cell is None:
+        first = (_net_equations(built), _net_parameters(built))
+    else:
+        first = (Section("Equations", formulas=equation_lines(latex(system.cell))), _parameters(system.cell))
+    picture = viz.draw(list(built.outputs)).svg
+    return Card(system.name, system.summary, system.reference, picture, (*first, _verification(report)), report.ok)
+
+
+def _net_equations(built: models.Built) -> Section:
+    """The step that all steps are, as the tape is rolled up."""
+    words = "One equation for each step that repeats; t tells for which steps it holds."
+    return Section("Equations", words, plain=str(roll([list(built.outputs), built.loss])))
+
+
+def _net_parameters(built: models.Built) -> Section:
+    parameters = built.graph.parameters
+    rows = [("parameter", "shape"), *((name, str(node.shape)) for name, node in parameters.items())]
+    count = sum(size(node.shape) for node in parameters.values())
+    return Section("Parameters", f"{count} numbers in all, of the small net that is shown.", table=rows)
 
 
 def equation_lines(aligned: str) -> tuple[str, ...]:
@@ -225,6 +255,7 @@ _PAGE = """<!DOCTYPE html>
 body {{ font: 16px/1.5 "DejaVu Sans", Helvetica, Arial, sans-serif; max-width: 62em; margin: 2em auto; }}
 figure {{ margin: 1em 0; overflow-x: auto; }} figure svg {{ max-width: 100%; height: auto; }}
 .formula {{ margin: .5em 0; line-height: 2.2; }} math {{ font-size: 115%; }}
+pre {{ overflow-x: auto; font-size: 85%; }}
 table {{ border-collapse: collapse; }}
 th, td {{ text-align: left; padding: .2em .9em .2em 0; border-bottom: 1px solid #d5dae1; }}
 </style></head><body>

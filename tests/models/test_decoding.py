@@ -167,6 +167,23 @@ def test_a_search_leaves_the_state_that_it_is_given():
         np.testing.assert_array_equal(state[name], value)
 
 
+def test_without_an_end_everything_has_the_greatest_length():
+    """By all three ways; the best beam is the best of all 27."""
+    values = values_of(3)
+    step, state = language_step(MODEL, values)
+    endless = {"start": START, "end": None, "longest": 3}
+    (best,) = beam_search(step, state, **endless, width=27)
+    found = [greedy(step, state, **endless), sampled(step, state, **endless), best]
+    assert all(len(one.symbols) == 3 and not one.ended for one in found)
+    net = MODEL.unroll(3)
+    logs = {}
+    for symbols in product(range(3), repeat=3):
+        feeds = {**values, **net.zero_state(), "x": np.array([START, *symbols[:-1]]), "y": np.array(symbols)}
+        logs[symbols] = -3 * float(tg.evaluate(net.loss, feeds))
+    assert best.symbols == max(logs, key=logs.__getitem__)
+    assert best.log_probability == pytest.approx(logs[best.symbols], rel=1e-12)
+
+
 def test_bad_inputs():
     step, state = language_step(MODEL, values_of(0))
     wrong = {

@@ -40,6 +40,22 @@ def test_against_two_loops():
     tg.validate(net.graph)
 
 
+def test_two_layers_in_plain_numpy():
+    """The upper one reads both directions of the lower one."""
+    lower = models.bidirectional(models.elman, STEPS, I=2, H=4, scope="layer1")
+    upper = models.bidirectional(models.elman, STEPS, inputs={"x": lower.output}, H=4, scope="layer2")
+    feeds = random_feeds(upper.graph, batch=None)
+    vectors = feeds["layer1/forward/x"]
+    for layer in ("layer1", "layer2"):
+        there, back = (
+            loop(feeds, vectors, f"{layer}/{way}", steps)
+            for way, steps in (("forward", range(1, 6)), ("backward", range(5, 0, -1)))
+        )
+        vectors = np.array([np.concatenate([there[t], back[t]]) for t in range(1, STEPS + 1)])
+    for t, both in tg.evaluate(upper.output, feeds).items():
+        assert_close(both, vectors[t - 1], 1e-13)
+
+
 @pytest.mark.parametrize("name", few(STACKABLE))
 def test_the_backward_net_is_the_cell_over_reversed_inputs(name):
     """All states of every cell: those of the net that reads what is turned around."""

@@ -13,6 +13,8 @@ import tinygraph as tg
 from tinygraph import models, viz
 from tinygraph.errors import ShapeError, UsageError
 
+IMAGES = [(2, 9), (1, 7, 8), (1, 7, 7, 7)]  # with one axis, two and three
+
 
 def small(image: Any = (1, 7, 8)) -> Any:
     return models.ImageEncoder(image, features=4, classes=3, banks=(2, 3))
@@ -24,21 +26,24 @@ def windows(x: Any, widths: Any) -> Any:
     return np.moveaxis(views, 0, x.ndim - 1)
 
 
-def test_in_plain_numpy():
-    encoder = small()
+@pytest.mark.parametrize("image", IMAGES)
+def test_in_plain_numpy(image):
+    encoder, rank = small(image), len(image) - 1
     feeds = p = random_feeds(encoder.graph)
     features, scores = tg.evaluate([encoder.features, encoder.scores], feeds)
     for b, image in enumerate(feeds["x"]):
         value = image
         for name in ("bank1", "bank2"):
-            filtered = np.einsum("yxchw,fchw->fyx", windows(value, (3, 3)), p[f"{name}/W"]) + p[f"{name}/b"]
-            value = windows(np.maximum(filtered, 0), (2, 2)).max(axis=(-1, -2)).transpose(2, 0, 1)
+            W, seen = p[f"{name}/W"], windows(value, (3,) * rank)
+            filtered = np.tensordot(W, seen, (range(1, rank + 2), range(rank, 2 * rank + 1))) + p[f"{name}/b"]
+            pooled = windows(np.maximum(filtered, 0), (2,) * rank).max(axis=tuple(range(-rank, 0)))
+            value = np.moveaxis(pooled, -1, 0)
         expected = np.tanh(p["W"] @ value.ravel() + p["b"])
         assert_close(features[b], expected, 1e-12)
         assert_close(scores[b], p["V"] @ expected + p["c"], 1e-12)
 
 
-@pytest.mark.parametrize("image", [(2, 9), (1, 7, 8), (1, 7, 7, 7)])
+@pytest.mark.parametrize("image", IMAGES)
 def test_gradient(image):
     encoder = small(image)
     feeds = random_feeds(encoder.graph)

@@ -12,6 +12,7 @@ import tinygraph as tg
 from tinygraph import models, viz
 from tinygraph.errors import CellError, ShapeError, UsageError
 from tinygraph.models.language import reads_symbols
+from tinygraph.symbolic.steps import cell_text
 
 STEPS = 4
 DEEP = [name for name, cell in models.CELLS.items() if reads_symbols(cell) and not cell.children]
@@ -52,6 +53,32 @@ def test_a_deep_cell_is_a_stack(name, mask):
 
 def test_one_layer_is_the_cell_itself():
     assert models.layered(models.gru, 1) is models.gru
+
+
+@pytest.mark.parametrize("skips", [False, True])
+def test_in_plain_numpy(skips):
+    """Each layer reads the one below; with skips it reads [below; x], and all layers are the output."""
+    net = tg.unroll(models.layered(models.elman, 3, skips=skips), STEPS, I=2, H=3)
+    feeds = p = random_feeds(net.graph)
+    found = tg.evaluate(net.output, feeds)
+    for b in range(3):
+        h = [np.zeros(3)] * 3
+        for t in range(STEPS):
+            x = read = feeds["x"][t, b]
+            for k in range(3):
+                h[k] = np.tanh(p[f"W{k + 1}"] @ read + p[f"U{k + 1}"] @ h[k] + p[f"b{k + 1}"])
+                read = np.concatenate([h[k], x]) if skips else h[k]
+            assert_close(found[t + 1][b], np.concatenate(h) if skips else h[-1], 1e-13)
+    assert net.cell.output == ("said" if skips else "h3")
+    assert viz.draw(net).nodes > 0
+
+
+def test_gates_of_one_name_in_several_layers_are_told_apart():
+    """In the text of the equations as in LaTeX: by the layer."""
+    text = cell_text(models.layered(models.gru, 2))
+    assert len(text.splitlines()) == len({line.split("=")[0] for line in text.splitlines()}) == 8
+    assert "layer1/z[t]" in text
+    assert "layer2/z[t] * h2[t-1]" in text
 
 
 def test_a_deep_cell_is_a_cell():

@@ -101,6 +101,22 @@ def test_a_classifier_in_plain_numpy():
         assert_close(tg.evaluate(found.outputs[1], feeds)[b], p["V"] @ h + p["c"], 1e-13)
 
 
+def test_a_forecaster_in_plain_numpy():
+    """Numbers from the last state, each example at its own end, and the mean of their squared errors."""
+    net = tg.unroll(models.elman, STEPS, mask=True, I=WIDTH, H=UNITS)
+    found = models.forecaster(net, 2, activation="tanh")
+    p = feeds = feeds_of(found)
+    squares = []
+    for b, length in enumerate(LENGTHS):
+        h = np.zeros(UNITS)
+        for x in feeds["x"][:length, b]:
+            h = np.tanh(p["W"] @ x + p["U"] @ h + p["b"])
+        answer = np.tanh(p["V"] @ h + p["c"])
+        assert_close(tg.evaluate(found.outputs[1], feeds)[b], answer, 1e-13)
+        squares.append((answer - feeds["y"][0, b]) ** 2)
+    assert tg.evaluate(found.loss, feeds) == pytest.approx(np.mean(squares), rel=1e-13)
+
+
 @each_net
 def test_the_last_output_of_both_ways_has_read_everything(kind):
     """It depends on every input that the mask keeps, and on no other."""

@@ -53,8 +53,8 @@ def sigma(a: Any) -> Any:
     return 1 / (1 + np.exp(-a))
 
 
-def gru(p: Any, front: str, x: Any, h: Any) -> Any:
-    W, U, b = ({k: p[f"{front}/{n}{k}"] for k in ("_r", "_z", "")} for n in "WUb")
+def gru(p: Any, front: str, x: Any, h: Any, layer: Any = "") -> Any:
+    W, U, b = ({k: p[f"{front}/{n}{k}{layer}"] for k in ("_r", "_z", "")} for n in "WUb")
     r, z = (sigma(W[k] @ x + U[k] @ h + b[k]) for k in ("_r", "_z"))
     return z * h + (1 - z) * np.tanh(W[""] @ x + U[""] @ (r * h) + b[""])
 
@@ -90,27 +90,75 @@ def test_against_plain_numpy():
         assert log_probability(model, values, source, target) == pytest.approx(expected, rel=1e-12)
 
 
-def sutskever(p: Any, source: Any, target: Any, read: Any) -> float:
-    """Without attention: the last state of the encoder is all that the decoder sees."""
-    h = np.zeros(3)
-    for symbol in read(source):
-        h = gru(p, "encoder", p["encoder/E"][symbol], h)
-    last, losses = SIZES["targets"] + 1, []
-    for symbol in [*target, SIZES["targets"]]:
-        h = gru(p, "decoder", p["decoder/E"][last], h)
-        scores = p["decoder/V_y"] @ h + p["decoder/c_y"]
+def deep(p: Any, front: str, x: Any, states: list[Any]) -> list[Any]:
+    """One step of the layers of a cell; a single one has no number."""
+    new = list[Any]()
+    for k, h in enumerate(states, start=1):
+        new.append(x := gru(p, front, x, h, k if len(states) > 1 else ""))
+    return new
+
+
+def read_whole(p: Any, source: Any, layers: int, both_ways: bool) -> list[Any]:
+    """The states from which the decoder starts."""
+    vectors = [p["encoder/E"][symbol] for symbol in source]
+    if not both_ways:
+        states = [np.zeros(3)] * layers
+        for x in vectors:
+            states = deep(p, "encoder", x, states)
+        return states
+    for k in range(1, layers + 1):
+        front = "encoder" if layers == 1 else f"encoder/layer{k}"
+        there, back = [np.zeros(3)], [np.zeros(3)]
+        for x in vectors:
+            there.append(gru(p, f"{front}/forward", x, there[-1]))
+        for x in reversed(vectors):
+            back.append(gru(p, f"{front}/backward", x, back[-1]))
+        vectors = [np.concatenate(pair) for pair in zip(there[1:], reversed(back[1:]), strict=True)]
+    ends = np.concatenate([there[-1], back[-1]])
+    names = ["h"] if layers == 1 else [f"h{k}" for k in range(1, layers + 1)]
+    return [np.tanh(p[f"decoder/W_{name}_0"] @ ends + p[f"decoder/b_{name}_0"]) for name in names]
+
+
+def sutskever(
+    p: Any, source: Any, target: Any, layers: int = 1, both_ways: bool = False, shared: bool = False, name: str = ""
+) -> float:
+    """Without attention: the last states of the encoder are all that the decoder sees. `name` stands before its own."""
+    states, front = read_whole(p, source, layers, both_ways), f"{name}decoder"
+    end = len(p[f"{front}/c_y"]) - 1
+    last, losses = end + 1, []
+    for symbol in [*target, end]:
+        states = deep(p, "encoder" if shared else front, p[f"{front}/E"][last], states)
+        scores = p[f"{front}/V_y"] @ states[-1] + p[f"{front}/c_y"]
         losses.append(np.log(np.sum(np.exp(scores))) - scores[symbol])
         last = symbol
     return float(np.mean(losses))
 
 
-@pytest.mark.parametrize(("kind", "read"), [("plain", list), ("reversed", reversed)])
-def test_without_attention_against_plain_numpy(kind, read):
-    model = model_of(kind)
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("both_ways", [False, True])
+@pytest.mark.parametrize("layers", [1, 2])
+def test_without_attention_against_plain_numpy(layers, both_ways, shared, reverse):
+    if both_ways and (shared or reverse):
+        return  # refused, see WRONG
+    choices = {"layers": layers, "bidirectional": both_ways, "shared": shared, "reverse": reverse}
+    model = SequenceToSequence(**{**SIZES, **choices})
     values = values_of(model)
     for source, target in zip(SOURCES, TARGETS, strict=True):
-        expected = -sutskever(values, source, target, read) * (len(target) + 1)
-        assert log_probability(model, values, source, target) == pytest.approx(expected, rel=1e-12)
+        expected = sutskever(values, source[::-1] if reverse else source, target, layers, both_ways, shared)
+        found = log_probability(model, values, source, target)
+        assert found == pytest.approx(-expected * (len(target) + 1), rel=1e-12)
+
+
+def test_several_decoders_in_plain_numpy():
+    """Each from the states of the one encoder, with a number of symbols of its own; of a batch of one pair."""
+    model = SequenceToSequence(**{**SIZES, "targets": {"french": 4, "german": 3}})
+    values, targets = values_of(model), {"french": [1, 3], "german": [2]}
+    for source in SOURCES:
+        net = model.unroll(len(source), 3)
+        losses = tg.evaluate(net.losses, values | model.feeds([source], **{n: [y] for n, y in targets.items()}))
+        for name, target in targets.items():
+            assert losses[name] == pytest.approx(sutskever(values, source, target, name=f"{name}/"), rel=1e-12)
 
 
 @each_kind
@@ -268,6 +316,23 @@ def test_scheduled_sampling():
         scores, state = translator.step([last], state)
         said.append(last := int(np.argmax(scores)))
     assert np.ravel(read).tolist() == said
+
+
+def test_scheduled_sampling_from_what_it_says():
+    """With noise it reads what is drawn: argmax(scores + noise) of the step before; without, the likeliest."""
+    model = model_of("additive")
+    values, feeds = values_of(model, 5), model.feeds(SOURCES[:1], targets=[[1, 2, 3]])
+    drawn, free = model.unroll(3, 4, free=True, drawn=True), model.unroll(3, 4, free=True)
+    feeds |= {"own": models.own_symbols("never", 0.5, (4, 1), seed=0)}
+    noise = 3 * models.gumbel_noise((4, 1, model.decoders[""] + 1), seed=0)
+    outputs = [list(drawn.scores.values()), [drawn.decoder.read[t] for t in (2, 3, 4)]]
+    scores, read = tg.evaluate(outputs, values | feeds | {"noise": noise})
+    assert np.ravel(read).tolist() == [int(np.argmax(scores[t] + noise[t + 1])) for t in range(3)]
+    assert np.ravel(read).tolist() != [int(np.argmax(scores[t])) for t in range(3)]
+    silent = tg.evaluate(drawn.loss, values | feeds | {"noise": 0 * noise})
+    assert silent == tg.evaluate(free.loss, values | feeds)
+    with pytest.raises(UsageError, match="free=True, drawn=True"):
+        model.unroll(3, 4, drawn=True)
 
 
 def test_it_learns_to_reverse():

@@ -19,8 +19,8 @@ STEPS, BATCH, READ, SAID = 4, 3, 6, 4
 each_cell = pytest.mark.parametrize("name", few([n for n, c in models.CELLS.items() if not c.children]))
 
 
-def speaking(cell: Any, free: bool = False, steps: int = STEPS, **options: Any) -> Any:
-    made = models.speaking(cell, free=free)
+def speaking(cell: Any, free: bool = False, steps: int = STEPS, drawn: bool = False, **options: Any) -> Any:
+    made = models.speaking(cell, free=free, drawn=drawn)
     return tg.unroll(made, steps, sizes={n: {"R": READ, "V": SAID, "I": 2}.get(n, 3) for n in made.sizes}, **options)
 
 
@@ -29,10 +29,12 @@ def feeds_of(net: Any, seed: int = 0) -> dict[str, Any]:
     return random_feeds(net.graph, seed) | {"symbol": rng.integers(0, READ, (STEPS, BATCH))}
 
 
-def elman_loop(p: Any, symbols: Any, own: Any) -> tuple[list[Any], list[int]]:
-    """Scores and the symbols read of one example, in plain NumPy."""
+def elman_loop(p: Any, symbols: Any, own: Any, noise: Any = None) -> tuple[list[Any], list[int]]:
+    """Scores and the symbols read of one example, in plain NumPy; with noise its own ones are drawn by it."""
     h, scores, said, read = np.zeros(3), [], 0, []
-    for symbol, free in zip(symbols, own, strict=True):
+    for t, (symbol, free) in enumerate(zip(symbols, own, strict=True)):
+        if t and noise is not None:
+            said = int(np.argmax(scores[-1] + noise[t]))
         read.append(said if free else int(symbol))
         h = np.tanh(p["W"] @ p["E"][read[-1]] + p["U"] @ h + p["b"])
         scores.append(p["V_y"] @ h + p["c_y"])
@@ -52,6 +54,33 @@ def test_against_plain_numpy():
             assert_close(found[t + 1][b], expected[t], 1e-13)
             assert read[t + 1][b] == symbols[t]
     tg.validate(net.graph)
+
+
+def test_drawn_symbols_against_plain_numpy():
+    """By the noise of each step; noise of zeros is the likeliest symbol."""
+    net = speaking(models.elman, free=True, drawn=True)
+    feeds = feeds_of(net) | {"own": np.arange(STEPS)[:, None] > np.zeros(BATCH)}
+    feeds["noise"] = models.gumbel_noise((STEPS, BATCH, SAID), seed=2)
+    found, read = tg.evaluate([net.output, net.read], feeds)
+    for b in range(BATCH):
+        expected, symbols = elman_loop(feeds, feeds["symbol"][:, b], feeds["own"][:, b], feeds["noise"][:, b])
+        for t in range(STEPS):
+            assert_close(found[t + 1][b], expected[t], 1e-13)
+            assert read[t + 1][b] == symbols[t]
+    silent = feeds | {"noise": np.zeros((STEPS, BATCH, SAID))}
+    plain = speaking(models.elman, free=True)
+    for t, scores in tg.evaluate(plain.output, {n: v for n, v in feeds.items() if n != "noise"}).items():
+        np.testing.assert_array_equal(tg.evaluate(net.output[t], silent), scores)
+
+
+def test_noise_draws_from_the_softmax():
+    """How often each symbol has the largest score with noise is its probability, to 4 standard errors of 20,000."""
+    scores = np.array([1.0, 0.0, -1.0, 2.0])
+    drawn = np.argmax(scores + models.gumbel_noise((100, 200, 4), seed=0), axis=-1)
+    expected = np.exp(scores) / np.exp(scores).sum()
+    for symbol, share in enumerate(expected):
+        assert abs(np.mean(drawn == symbol) - share) < 4 * np.sqrt(share * (1 - share) / drawn.size)
+    np.testing.assert_array_equal(models.gumbel_noise((2, 3), 5), models.gumbel_noise((2, 3), 5))
 
 
 @each_cell
@@ -152,6 +181,8 @@ def test_bad_inputs():
         models.own_symbols("linear", 1.5, (2, 2), 0)
     with pytest.raises(UsageError, match="one vector"):
         models.speaking(models.speaking(models.gru))
+    with pytest.raises(UsageError, match="free=True, drawn=True"):
+        models.speaking(models.gru, drawn=True)
     with pytest.raises(UsageError, match="does not speak"):
         models.Speaker(tg.unroll(models.gru, 1, I=1, H=1), {})
     with pytest.raises(FeedError, match="no value is given for"):

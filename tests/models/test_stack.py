@@ -36,18 +36,18 @@ def test_a_stack_is_two_cells_by_hand(names, options):
         )  # fmt: skip
 
 
-def test_a_stack_in_plain_numpy():
-    """h1_t = tanh(W1 x_t + U1 h1_{t-1} + b1), h2_t = tanh(W2 h1_t + U2 h2_{t-1} + b2), different sizes in and out."""
-    net = models.stack(models.elman, 4, layers=2, I=2, H=5)
-    rng = np.random.default_rng(0)
-    feeds = random_feeds(net.graph, batch=None)
-    p, x = feeds, rng.standard_normal((4, 2))
-    h1 = h2 = np.zeros(5)
-    for t in range(4):
-        h1 = np.tanh(p["layer1/W"] @ x[t] + p["layer1/U"] @ h1 + p["layer1/b"])
-        h2 = np.tanh(p["layer2/W"] @ h1 + p["layer2/U"] @ h2 + p["layer2/b"])
-    name = next(iter(net.graph.inputs))
-    np.testing.assert_allclose(tg.evaluate(net.output[4], feeds | {name: x}), h2, rtol=1e-13)
+@pytest.mark.parametrize("layers", [2, 3])
+def test_a_stack_in_plain_numpy(layers):
+    """h^k_t = tanh(W^k h^{k-1}_t + U^k h^k_{t-1} + b^k) with h^0_t = x_t; different sizes in and out."""
+    net = models.stack(models.elman, 4, layers=layers, I=2, H=5)
+    p = feeds = random_feeds(net.graph, batch=None)
+    h = [np.zeros(5)] * layers
+    for x in feeds["layer1/x"]:
+        below = x
+        for k in range(layers):
+            W, U, b = (p[f"layer{k + 1}/{name}"] for name in "WUb")
+            h[k] = below = np.tanh(W @ below + U @ h[k] + b)
+    np.testing.assert_allclose(tg.evaluate(net.output[4], feeds), h[-1], rtol=1e-13)
 
 
 @pytest.mark.parametrize("layers", [1, 2, 4])

@@ -74,6 +74,19 @@ def test_the_recurrent_model_is_this_one_with_hidden_to_hidden_edges():
     assert np.any(tg.evaluate(jacobians[1], feeds))
 
 
+def test_the_recurrent_model_in_plain_numpy():
+    """The equation of Bengio et al. with U h_{t-1} in the bracket."""
+    found = language_model(2, cell=models.elman)
+    p = feeds = feeds_of(found)
+    scores = tg.evaluate(found.outputs, feeds)
+    for b in range(BATCH):
+        words, h = [SYMBOLS, *feeds["x"][:, b]], np.zeros(HIDDEN)
+        for t in range(STEPS):
+            window = np.concatenate([p["C"][w] for w in words[t : t + 2]])
+            h = np.tanh(p["b"] + p["W"] @ window + p["U"] @ h)
+            assert_close(scores[t + 1][b], p["c"] + p["V"] @ h, 1e-13)
+
+
 def test_it_cannot_know_what_lies_before_its_window():
     """Equal scores for histories that differ before the last two symbols; the recurrent model tells them apart."""
     x = np.array([[0, 1, 2, 3, 1], [2, 3, 1, 3, 1]]).T

@@ -176,6 +176,33 @@ def test_values_that_pass_by_share_their_room() -> None:
     assert kept < 0.45 * apart
 
 
+@pytest.mark.parametrize("batch", [None, 3])
+def test_a_product_that_is_broadcast_in_its_sum(batch: int | None) -> None:
+    """A vector U s added to each row of a matrix, in a recurrence: additive attention."""
+    net = tg.unroll(models.attend_first(models.elman), 4, I=2, H=3, S=3, A=2, D=3)
+    loss = models.mean_square(net.output)
+    roots = [loss, tg.grad(loss, net.graph.parameters)]
+    assert not differs(roots, feeds_of(roots, batch))
+
+
+def test_a_first_step_with_nothing_fed_stands_apart() -> None:
+    """Where the first step reads a constant its terms have no batch axis, and those of the others have one."""
+    found = models.PixelModel(1, 3, levels=3, cell="elman", hidden=2, embedding=4).unroll()
+    roots = [found.loss, found.gradients]
+    assert not differs(roots, feeds_of(roots))
+
+
+@pytest.mark.parametrize("batch", [None, 3])
+def test_matrices_of_each_example_that_are_added_up(batch: int | None) -> None:
+    """The gradient of a memory that attention reads at every step: outer products, not summed over the batch."""
+    g = tg.Graph()
+    rows, queries = g.sequence("x", 4, (2,)), g.sequence("q", 3, (2,))
+    memory = tg.stack(list(rows.values()))
+    seen = [tg.softmax(memory @ q) @ memory for q in queries.values()]
+    roots = tg.grad(tg.sum_batch(tg.add([tg.sum(s * s) for s in seen])), rows)
+    assert not differs(roots, feeds_of(roots, batch))
+
+
 # Runs
 def test_batch_sizes_are_planned_as_they_come() -> None:
     roots = trained(models.elman)

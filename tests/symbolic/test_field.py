@@ -125,9 +125,8 @@ def test_softmax_sums_to_one():
 
 def test_what_the_field_has_not_is_refused():
     xp = FieldArrays(0)
-    for refused in (lambda: xp.power(xp.draw((2,)), Fraction(1, 2)), lambda: xp.max(xp.draw((2,)), (-1,), False)):
-        with pytest.raises(DifferentiationError):
-            refused()
+    with pytest.raises(DifferentiationError):
+        xp.power(xp.draw((2,)), Fraction(1, 2))
 
 
 def test_truth_values_are_the_same_for_the_same_numbers():

@@ -34,9 +34,23 @@ def body(latex: str) -> list[str]:
     return [line.removesuffix(" \\\\") for line in lines]
 
 
+def twice_below(latex: str) -> bool:
+    """Whether a symbol has two subscripts, a_{i}_{j}, which TeX refuses; {a_{i}}_{j} is one of a group."""
+    ends = list[bool]()  # of the open braces: whether they are those of a subscript
+    below = False  # whether the last token ended a subscript
+    for token in re.findall(r"\\[{}]|_\{|[{}]|.", latex):
+        if token == "_{" and below:
+            return True
+        if token in ("_{", "{"):
+            ends.append(token == "_{")
+        below = ends.pop() if token == "}" and ends else False
+    return False
+
+
 def assert_clean(latex: str) -> None:
     """What every LaTeX of ours must be, whatever it shows."""
     assert balanced(latex), latex
+    assert not twice_below(latex), latex
     assert not re.search(r"object at|Fraction|array\(|mappingproxy|lambda|None|True|False|slice\(|<\w+ |\('|%\d", latex)
     assert not re.search(r"(?<!\\)[$#%~]", latex), "characters that have a meaning for TeX"
     for line in body(latex):
@@ -55,6 +69,27 @@ def assert_clean(latex: str) -> None:
 )  # fmt: skip
 def test_balance_is_judged_rightly(text, expected):
     assert balanced(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a_{i}_{j}", True),
+        ("{a_{i}}_{j}", False),
+        ("a_{i_{j}}", False),
+        ("a_{i} b_{j}", False),
+        ("a_{i_{k}}_{j}", True),
+    ],
+)
+def test_two_subscripts_are_seen(text, expected):
+    assert twice_below(text) == expected
+
+
+def test_an_entry_of_a_value_at_a_step_has_one_subscript():
+    assert_clean(tg.latex(models.SYSTEMS["glimpses"].cell))
+    g = tg.Graph()
+    with g.at(step=1):
+        assert_clean(tg.latex(tg.tanh(tg.tanh(g.input("x", (3,)), name="h")[0])))
 
 
 # Every row

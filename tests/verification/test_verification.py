@@ -6,13 +6,16 @@ import json
 from dataclasses import replace
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from helpers.zoo import FLAT, RECTANGULAR, few
 
 import tinygraph as tg
 from tinygraph import models
 from tinygraph.cells import Input, Param, State, cell
+from tinygraph.errors import UsageError
 from tinygraph.graph.letters import Matrix
+from tinygraph.passes.rebuilding import rebuild
 from tinygraph.symbolic import field
 from tinygraph.symbolic.words import step_words
 from tinygraph.verification import comparisons
@@ -218,12 +221,60 @@ def test_scalars_and_other_kinds_are_verified(made):
 
 def test_a_cell_beyond_the_field_is_not_ok():
     @cell
-    def greatest(h: State["H"]):
-        return tg.max(h) * h
+    def rooted(h: State["H"]):
+        return tg.power(h, Fraction(1, 3)) * h
 
-    report = verify(greatest, **SMALL)
+    report = verify(rooted, **SMALL)
     assert not report.ok
-    assert "a maximum is no operation of a finite field" in str(report)
+    assert "the power 1/3 is no operation of a finite field" in str(report)
+
+
+def test_a_maximum_in_the_field_is_a_choice():
+    """Of the largest residue: over any axes, kept or not, the same entry as by `argmax`, with its derivative."""
+    xp = field.FieldArrays(0)
+    x = xp.draw((2, 3, 4))
+    for axes in ((0,), (1,), (-1,), (0, 2), (-3, -1), (0, 1, 2)):
+        numbers = np.array(field.values(x)).reshape(x.shape)
+        for keepdims in (False, True):
+            found = xp.max(x, axes, keepdims)
+            assert field.values(found) == np.ravel(numbers.max(axis=axes, keepdims=keepdims)).tolist()
+            assert found.shape == numbers.max(axis=axes, keepdims=keepdims).shape
+    tangent_of = dict(zip(field.values(x), field.tangents(x), strict=True))
+    assert all(tangent_of[e.value] == e.tangent for e in np.ravel(xp.max(x, (0, 2), False)))
+    np.testing.assert_array_equal(xp.argmax(x, 1), numbers.argmax(axis=1))
+
+
+# Graphs
+def test_any_graph_is_verified_and_stays_as_it_is():
+    """Scores, pooled maxima and a loss over a batch; again gives the same."""
+    encoder = models.ImageEncoder((1, 5, 5), features=2, classes=2, banks=(2,), width=2)
+    before = encoder.graph.text()
+    for outputs in (encoder.scores, [encoder.features, {"scores": encoder.scores}]):
+        reports = [tg.verify_graph(outputs, name="encoder") for _ in range(2)]
+        assert all(report.ok for report in reports), str(reports[0])
+        assert {row.what for row in reports[0].rows if row.applies} == ADJOINTS
+    assert encoder.graph.text() == before
+
+
+@pytest.mark.parametrize("name", ["tanh", "max_pool", "convolve"])
+def test_a_wrong_vjp_in_a_graph_is_found(monkeypatch, name):
+    encoder = models.ImageEncoder((1, 4, 4), features=2, classes=2, banks=(2,), width=2)
+    spoiled = spoil_vjp(tg.OPS[name], lambda g: g * Fraction(1001, 1000))
+    monkeypatch.setattr("tinygraph.verification.verification.rebuild", lambda roots: rebuild(roots, swapped(spoiled)))
+    report = tg.verify_graph(encoder.scores)
+    assert not report.ok
+    assert differing(report) == ADJOINTS
+
+
+def swapped(row):
+    """A rule that puts another row in the place of the one of that name."""
+    return lambda node, args: row.apply(args[0].graph, args, node.attrs) if node.op.name == row.name else None
+
+
+def test_no_graph():
+    for nothing in ([], "net", tg.Graph().input("k", (), kind="integer")):
+        with pytest.raises(UsageError, match="real nodes"):
+            tg.verify_graph(nothing)
 
 
 # The report

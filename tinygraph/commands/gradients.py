@@ -11,11 +11,10 @@ from rich.console import Console
 
 from tinygraph import models, viz
 
-from ..cells import Cell
 from ..errors import UsageError
 from ..flow.summary import gradient_flow
 from ..theorems.checking import check_theorems
-from ..verification.verification import Report
+from ..verification.verification import Report, verify_graph
 from ..verification.verification import verify as verify_cell
 
 app = typer.Typer()
@@ -23,7 +22,7 @@ app = typer.Typer()
 
 @app.command()
 def verify(
-    cells: Annotated[list[str] | None, typer.Argument(help="Names of cells.")] = None,
+    cells: Annotated[list[str] | None, typer.Argument(help="Names of cells or nets.")] = None,
     every: Annotated[bool, typer.Option("--all", help="All cells that there are.")] = False,
     theorems: Annotated[
         bool, typer.Option("--theorems", help="Statements, each with a version that must fail.")
@@ -40,8 +39,8 @@ def verify(
             raise typer.Exit(1)
         return
     reports = []
-    for cell in _chosen(cells):
-        report = verify_cell(cell)
+    for system in _chosen(cells):
+        report = _verified(system)
         reports.append(report)
         if not as_json:
             print(report, end="\n\n", flush=True)
@@ -65,14 +64,24 @@ def flow(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """How a cell's gradient travels through time: norms by distance, rates of growth, the gates on its way."""
-    found = gradient_flow(models.find_cell(cell), steps, size=size, gain=gain, seed=seed)
+    system = models.find_system(cell)
+    if system.cell is None:
+        raise UsageError(f"{cell} is a net of several cells, and flow follows the states of one", fix="layered_2, lstm")
+    found = gradient_flow(system.cell, steps, size=size, gain=gain, seed=seed)
     print(found.to_json() if as_json else found)
     if plot is not None:
         viz.chart(found, theme="dark" if dark else "light").save(plot)
 
 
-def _chosen(names: list[str] | None) -> list[Cell]:
-    return [models.find_cell(name) for name in names] if names else list(models.CELLS.values())
+def _chosen(names: list[str] | None) -> list[models.System]:
+    return [models.find_system(name) for name in names or models.CELLS]
+
+
+def _verified(system: models.System) -> Report:
+    """A cell of the table by its words too; what is made of cells as the graph that it is."""
+    if system.name in models.CELLS:
+        return verify_cell(models.CELLS[system.name])
+    return verify_graph(system.build().outputs, name=system.name)
 
 
 def _summary(reports: list[Report]) -> None:

@@ -14,9 +14,9 @@ from rich.text import Text
 from tinygraph import models
 
 from .. import demo as story
-from ..card import make_card, parameter_count
-from ..cells import Cell
+from ..card import make_card, make_system_card
 from ..symbolic.steps import cell_text
+from .listing import record
 from .picturing import Wish, notation_of, picture_of
 
 app = typer.Typer()
@@ -34,15 +34,17 @@ def demo(
 
 @app.command()
 def cells(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """List the cells with their equations and references."""
+    """List the cells, and the nets that are made of them, with their equations and references."""
     if as_json:
-        print(json.dumps([_record(cell) for cell in models.CELLS.values()], indent=2))
+        print(json.dumps([record(system) for system in models.SYSTEMS.values()], indent=2))
         return
     console = Console()
-    for cell in models.CELLS.values():
-        console.print(Text.assemble((cell.name, "bold cyan"), "  ", cell.summary))
-        console.print(Padding(Text(cell_text(cell)), (0, 4)))
-        console.print(Padding(Text(cell.reference, "dim"), (0, 4, 1, 4)))
+    for system in models.SYSTEMS.values():
+        console.print(Text.assemble((system.name, "bold cyan"), "  ", system.summary))
+        if system.cell is not None:
+            console.print(Padding(Text(cell_text(system.cell)), (0, 4)))
+        console.print(Padding(Text(system.reference, "dim"), (0, 4, 1, 4)))
+    console.print("The equations of a net of several cells: tinygraph card NAME", style="dim")
 
 
 @app.command()
@@ -90,30 +92,17 @@ def draw(
 
 @app.command()
 def card(
-    cell: Annotated[str, typer.Argument(help="Name of a cell; `tinygraph cells` lists them.")],
+    name: Annotated[str, typer.Argument(help="Name of a cell or net; `tinygraph cells` lists them.")],
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", help="The .md or .html file to write; else print Markdown."),
     ] = None,
 ) -> None:
     """All about a cell on one page: equations, Jacobian, bound, paths, picture, verification."""
-    page = make_card(models.find_cell(cell))
+    page = make_card(models.CELLS[name]) if name in models.CELLS else make_system_card(models.find_system(name))
     if out is None:
         print(page.markdown(), end="")
     else:
         print(", ".join(str(path) for path in page.save(out)))
     if not page.verified:
         raise typer.Exit(1)
-
-
-def _record(cell: Cell) -> dict[str, object]:
-    return {
-        "name": cell.name,
-        "summary": cell.summary,
-        "inputs": {name: role.dims.text for name, role in cell.inputs.items()},
-        "states": {name: role.dims.text for name, role in cell.states.items()},
-        "parameters": {name: role.dims.text for name, role in cell.parameters.items()},
-        "parameter_count": parameter_count(cell),
-        "equations": cell_text(cell).splitlines(),
-        "reference": cell.reference,
-    }

@@ -40,6 +40,10 @@ def picture_of(wish: Wish) -> Any:
     options = dict(wish.options or {})
     if isinstance(found, PICTURES):
         return found
+    if isinstance(found, models.System):
+        options["title"] = f"{found.name}, {wish.steps} steps"
+        built = found.build(wish.steps)
+        found = built.loss if wish.loss or wish.frames else list(built.outputs)
     if wish.against:
         return viz.compare(found, *(_found(name)[0] for name in wish.against), **options)
     if isinstance(found, Cell):
@@ -74,7 +78,8 @@ def _value(kind: Kind, shape: tuple[int, ...], rng: np.random.Generator) -> Any:
 def _found(target: str) -> tuple[Any, Any]:
     """What a target names, and the feeds that its file brings along, if it does."""
     if not names_a_file(target):
-        return models.find_cell(target), None
+        system = models.find_system(target)
+        return system.cell or system, None
     found, module = load_object(target)
     return found, getattr(module, "feeds", None)
 

@@ -49,7 +49,7 @@ gather = define(
     takes=("real", "integer"),
     why_no_words="which entries it takes depends on the data",
     text=Form("{0}[{1}]", ATOM, inner=ATOM),
-    latex=Form("{0}_{{[{1}]}}", ATOM, inner=ATOM),
+    latex=Form("{{{0}}}_{{[{1}]}}", ATOM, inner=ATOM),
     examples=tuple(
         Example(shapes, {})
         for shapes in (

@@ -101,7 +101,7 @@ slice = define(
     takes="any",
     gives="same",
     text=Form(lambda node, operands: f"{operands[0]}[{_index_text(node.attrs['index'])}]", ATOM, inner=ATOM),
-    latex=Form(lambda node, operands: f"{operands[0]}_{{[{_index_text(node.attrs['index'])}]}}", ATOM, inner=ATOM),
+    latex=Form(lambda node, operands: f"{{{operands[0]}}}_{{[{_index_text(node.attrs['index'])}]}}", ATOM, inner=ATOM),
     examples=tuple(
         Example((shape,), {"index": index})
         for shape, index in (

@@ -129,7 +129,7 @@ def take_out_early(classes: Classes) -> tuple[Classes, list[int]]:
         if slots is not None and len(args) - len(slots) > 1:
             early = [slot for slot in range(len(args)) if slot not in slots]
             made = _early(item, tuple([args[s] for s in early]), early, new)
-            names.append(len(classes.members) + of[i])
+            names.append(len(classes.members) * (1 + made.batched) + of[i])  # the first step may have nothing fed
             new.append(made)
             kept = [s for s in range(len(args)) if s in slots]
             signs = () if item.op == PRODUCT else (1, *[item.attrs[s] for s in kept])
@@ -214,8 +214,8 @@ def _addend(classes: Classes, members: Sequence[int], uses: Mapping[int, int]) -
     found = _products(classes, members, uses)
     if len(found) != 1 or first.attrs != (1, 1) or _length(items, first, found[0]) > LONG:
         return None
-    other = items[first.args[1 - found[0]]]
-    return found[0] if (other.shape, other.batched) == (first.shape, first.batched) else None
+    both = {(items[arg].shape, items[arg].batched) for i in members for arg in items[i].args}
+    return found[0] if both == {(first.shape, first.batched)} else None  # else one of the two is broadcast
 
 
 def _products(classes: Classes, members: Sequence[int], uses: Mapping[int, int]) -> list[int]:

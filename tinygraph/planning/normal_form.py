@@ -54,10 +54,11 @@ class _Factors:
 
 @dataclass(slots=True)
 class _Outers:
-    """Pairs (d, x); `summed` over the batch, or one matrix for each example."""
+    """Pairs (d, x); `summed` over the batch, or one matrix for each example, the value of one of the `nodes` each."""
 
     pairs: list[tuple[int, int]]
     summed: bool
+    nodes: list[Node]
 
 
 @dataclass(slots=True)
@@ -171,10 +172,10 @@ class NormalForm:
                 return self._add(PRODUCT, (), tuple(factors), node)
             case _Totals(terms):
                 return self._add(TOTALS, (), tuple(terms), node, False)
-            case _Outers(pairs, summed):
+            case _Outers(pairs, summed, nodes):
                 if summed:
                     return self._add(OUTERS, (), tuple([i for pair in pairs for i in pair]), node, False)
-                made = [self._add("outer", (), pair, node) for pair in pairs]
+                made = [self._add("outer", (), pair, outer) for pair, outer in zip(pairs, nodes, strict=True)]
                 return made[0] if len(made) == 1 else self._add(SUM, (1,) * len(made), tuple(made), node)
 
     def _sum_of(self, terms: Sequence[_Term], node: Node) -> int:
@@ -217,7 +218,8 @@ class NormalForm:
         forms = [self._drawn_in(arg, node) for arg in node.args]
         outers = [form for form in forms if isinstance(form, _Outers)]
         if len(outers) == len(forms) and set(signs) == {1} and len({form.summed for form in outers}) == 1:
-            return _Outers(_together([form.pairs for form in outers]), outers[0].summed)
+            pairs, nodes = _together([form.pairs for form in outers]), _together([form.nodes for form in outers])
+            return _Outers(pairs, outers[0].summed, nodes)
         totals = [form for form in forms if isinstance(form, _Totals)]
         if len(totals) == len(forms) and set(signs) == {1}:
             return _Totals(_together([form.terms for form in totals]))
@@ -253,9 +255,9 @@ class NormalForm:
         form = self._forms.get(a.id)
         if isinstance(form, _Totals) and b.id in self._states and self._uses[a.id] == 1:
             spread = self._item(b)
-            return _Outers([(term, spread) for term in form.terms], True)
+            return _Outers([(term, spread) for term in form.terms], True, [])
         pair = self._item(a), self._item(b)
-        return _Outers([pair], False) if all(self.items[i].batched for i in pair) and node.batched else None
+        return _Outers([pair], False, [node]) if all(self.items[i].batched for i in pair) and node.batched else None
 
     def _sum_batch(self, node: Node) -> _Form | None:
         (x,) = node.args
@@ -263,7 +265,7 @@ class NormalForm:
             return self._plain(x)
         form = self._forms[x.id]
         if self._uses[x.id] == 1 and isinstance(form, _Outers) and not form.summed:
-            return _Outers(form.pairs, True)
+            return _Outers(form.pairs, True, [])
         if self._uses[x.id] == 1 and isinstance(form, _Terms) and all(self._whole(t, node) for t in form.terms):
             return _Totals([self._product_of(term) for term in form.terms])
         return _Totals([self._item(x)])

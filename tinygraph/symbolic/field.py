@@ -110,6 +110,8 @@ def _each(function: Callable[..., Any], operands: int = 1) -> Callable[..., Any]
     return lambda *values: np.asarray(ufunc(*values), dtype=object)
 
 
+_LARGER = np.frompyfunc(lambda a, b: a if a.value >= b.value else b, 2, 1)
+
 # The derivative of each nonlinearity at x, where its value is y: rule(field, x, y).
 SLOPES: dict[str, Callable[[FieldArrays, Element, Element], Element]] = {
     "tanh": lambda field, x, y: 1 - y * y,
@@ -235,10 +237,13 @@ class FieldArrays(NumpyArrays):
         return ~self.greater(a, b)
 
     def max(self, x: Value, axes: Any, keepdims: bool) -> Value:
-        raise DifferentiationError("a maximum is no operation of a finite field")
+        """The entry with the largest residue: a choice of one entry is all that a derivative knows of."""
+        for axis in sorted((axis % np.ndim(x) for axis in axes), reverse=True):
+            x = np.asarray(_LARGER.reduce(x, axis=axis, keepdims=keepdims), dtype=object)
+        return x
 
     def argmax(self, x: Value, axis: int) -> Value:
-        raise DifferentiationError("a maximum is no operation of a finite field")
+        return np.argmax(np.asarray(np.frompyfunc(lambda e: element(e).value, 1, 1)(x), dtype=np.int64), axis=axis)
 
     def shift(self, x: Value, axes: Any) -> Value:
         return 0

@@ -45,4 +45,5 @@ def _name(node: Node, scope: bool, identifier: bool) -> str:
     where = node.where
     if node.op.name == "parameter" or where.step is None or not where.label:
         return write_name(node, scope, identifier)
-    return f"{where.label}[{relative_time(where.step)}]"
+    prefix, suffix = f"{where.scope}/" * (scope and bool(where.scope)), f"%{node.id}" * identifier
+    return f"{prefix}{where.label}[{relative_time(where.step)}]{suffix}"

@@ -72,8 +72,9 @@ class StepWords:
 
     @property
     def roots(self) -> list[Node]:
-        """The nodes of the new states."""
-        return [self.net.series[state].last for state in self.net.cell.states]
+        """The nodes of the new states, and of the old ones, which not every new state reads."""
+        series = [self.net.series[state] for state in self.net.cell.states]
+        return [*(steps.last for steps in series), *(steps[self.since] for steps in series)]
 
     def count(self, steps: int = 1) -> dict[Block, int]:
         """Compact words per block in the product of `steps` such Jacobians, not expanded.

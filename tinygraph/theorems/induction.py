@@ -20,7 +20,7 @@ from ..graph.tape import Graph
 from ..ops.arithmetic import identity
 from ..ops.structure import concatenate, reshape
 from ..shapes import size
-from ..verification.comparisons import field_and_adjoint, words_and_field
+from ..verification.comparisons import ends_of, field_and_adjoint, words_and_field
 from .statement import EVERY, Evidence, Failing, Theorem
 
 PAST = "the past"
@@ -43,7 +43,8 @@ def every_length(
             return Evidence("", f"{cell.name}: {reason}")
         separators += steps - 1
     first = next(iter(cells.values()))
-    differs = words_and_field(first, 4, LONG, seed=0).differs or field_and_adjoint(first, 4, LONG, seed=0).differs
+    adjoint = field_and_adjoint(ends_of(first, 4, LONG), seed=0)
+    differs = words_and_field(first, 4, LONG, seed=0).differs or adjoint.differs
     numbers = f"{len(cells)} cells, {separators} states separate; {first.name}, {LONG} steps: product = adjoint mod p"
     return Evidence(numbers, differs)
 

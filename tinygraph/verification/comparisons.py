@@ -1,4 +1,4 @@
-r"""The comparisons of a verification: the derivative of a cell on two sides, each by rules of its own.
+r"""The comparisons of a verification: a derivative on two sides, each by rules of its own.
 
 Forward derivatives in the finite field follow the rules of `symbolic.field`, words the column `words` of
 the table, adjoints its column `vjp`, and SymPy and differences know neither.
@@ -19,13 +19,15 @@ from ..errors import DifferentiationError
 from ..execute.interpreter import evaluate
 from ..graph.node import Node
 from ..graph.steps import Steps
-from ..graph.tape import cone
+from ..graph.tape import Graph, cone
 from ..shapes import size
 from ..symbolic.field import Element, FieldArrays, P, element, tangent_array, tangents, values, without_tangents
 from ..symbolic.running import leaf_values, run_tape
 from ..symbolic.words import StepWords, act, net_of_steps, step_words
 from ..unrolling import Unrolled
 from .step_points import sizes_of
+
+Ends = Mapping[str, Node]  # what is differentiated, by name, on a tape that may grow
 
 CENTRAL_STEP, COMPLEX_STEP = 1e-5, 1e-10
 CENTRAL_TOLERANCE, COMPLEX_TOLERANCE = 1e-7, 1e-11
@@ -60,9 +62,10 @@ def words_and_field(cell: Cell, n: int, steps: int, seed: int) -> Found:
     net = net_of_steps(cell, steps, sizes)
     xp = FieldArrays(seed)
     start = {net.series[state][0].id for state in cell.states}
-    fed = leaf_values(_ends(net), lambda node: xp.draw(node.shape), xp.rng)
+    every = [node for state in cell.states for node in net.series[state].values()]  # one may be read by no step
+    fed = leaf_values(every, lambda node: xp.draw(node.shape), xp.rng)
     fed = {i: v if i in start or v.dtype != object else without_tangents(v) for i, v in fed.items()}
-    run = run_tape(xp, _ends(net), fed)
+    run = run_tape(xp, every, fed)
     product = {state: tangent_array(run[net.series[state][0].id]).reshape(-1, 1) for state in cell.states}
     for t in range(1, steps + 1):
         product = _one_step(step, _at_step(step, net, run, t, xp), product, xp)
@@ -120,20 +123,19 @@ def _wrong_block(step: StepWords, net: Unrolled, run: Mapping[int, Any], t: int,
     return ""
 
 
-def field_and_adjoint(cell: Cell, n: int, steps: int, seed: int) -> Found:
-    """<u, J v> by forward derivatives against <adjoint of u, v>, over the states, parameters, inputs and contexts."""
-    net = net_of_steps(cell, steps, sizes_of(cell, n))
-    leaves, adjoints, seeds = _adjoint(net)
+def field_and_adjoint(ends: Ends, seed: int) -> Found:
+    """<u, J v> by forward derivatives against <adjoint of u, v>, over all real leaves of `ends`."""
+    leaves, adjoints, seeds = _adjoint(ends)
     xp = FieldArrays(seed)
-    fed = leaf_values(_ends(net), lambda node: xp.draw(node.shape), xp.rng)
-    forward = run_tape(xp, _ends(net), fed)
+    fed = leaf_values(ends.values(), lambda node: xp.draw(node.shape), xp.rng)
+    forward = run_tape(xp, ends.values(), fed)
     cotangents = {node.id: without_tangents(xp.draw(node.shape)) for node in seeds.values()}
     constant = {i: without_tangents(v) if v.dtype == object else v for i, v in fed.items()}
     backward = run_tape(xp, adjoints.values(), {**constant, **cotangents})
-    left = _inner((cotangents[seeds[s].id], forward[net.series[s].last.id]) for s in cell.states)
+    left = _inner((cotangents[seeds[end].id], forward[node.id]) for end, node in ends.items())
     right = _inner((backward[adjoints[name].id], forward[node.id]) for name, node in leaves.items())
     degrees = [e.degree for node in adjoints.values() for e in np.ravel(backward[node.id]) if isinstance(e, Element)]
-    rises = [e.rise for s in cell.states for e in np.ravel(forward[net.series[s].last.id])]
+    rises = [e.rise for node in ends.values() for e in np.ravel(forward[node.id])]
     if left != right:
         return Found(differs=f"<u, J v> is {left}, <adjoint of u, v> is {right} mod 2^61 - 1")
     return Found(xp.error_bound(1 + max([*degrees, *rises], default=0)))
@@ -144,16 +146,22 @@ def _inner(pairs: Iterable[tuple[Any, Any]]) -> int:
     return sum(a * b for x, y in pairs for a, b in zip(values(x), tangents(y), strict=True)) % P
 
 
-def _adjoint(net: Unrolled) -> tuple[dict[str, Node], dict[str, Node], dict[str, Node]]:
-    """The real leaves by name, their adjoints, and the cotangents of the last states, fed by name."""
-    seeds = {s: net.graph.input(f"cotangent of {s}", net.series[s].last.shape) for s in net.cell.states}
+def _adjoint(ends: Ends) -> tuple[dict[str, Node], dict[str, Node], dict[str, Node]]:
+    """The real leaves by name, their adjoints, and the cotangents of the ends, fed by name."""
+    graph = next(iter(ends.values())).graph
+    seeds = {end: graph.input(f"cotangent of {end}", node.shape, batched=node.batched) for end, node in ends.items()}
     leaves = {
         f"{node.name} ({node.id})": node
-        for node in cone(_ends(net))
+        for node in cone(ends.values())
         if node.op.leaf and "value" not in node.attrs and node.kind == "real"
     }
-    adjoints = vjp([net.series[s].last for s in net.cell.states], leaves, [seeds[s] for s in net.cell.states])
-    return leaves, adjoints, seeds
+    return leaves, vjp(list(ends.values()), leaves, list(seeds.values())), seeds
+
+
+def ends_of(cell: Cell, n: int, steps: int) -> dict[str, Node]:
+    """The last states of a cell over `steps` steps, by name: all sizes of its states are n."""
+    net = net_of_steps(cell, steps, sizes_of(cell, n))
+    return dict(zip(cell.states, _ends(net), strict=True))
 
 
 def _ends(net: Unrolled) -> list[Node]:
@@ -161,34 +169,31 @@ def _ends(net: Unrolled) -> list[Node]:
 
 
 # Numbers
-Feeds = dict[str, Any]
-
-
-def adjoint_and_central_differences(cell: Cell, seed: int) -> Found:
+def adjoint_and_central_differences(ends: Ends, seed: int) -> Found:
     """The adjoint of each leaf against (f(x + e) - f(x - e)) / 2e."""
-    return _adjoint_and_numbers(cell, seed, _central, CENTRAL_TOLERANCE)
+    return _adjoint_and_numbers(ends, seed, _central, CENTRAL_TOLERANCE)
 
 
-def adjoint_and_complex_step(cell: Cell, seed: int) -> Found:
+def adjoint_and_complex_step(ends: Ends, seed: int) -> Found:
     """The adjoint of each leaf against Im f(x + ie) / e. Raises `DifferentiationError` where f is not analytic."""
-    for node in cone(_ends(net_of_steps(cell, 1, sizes_of(cell, 4)))):
+    for node in cone(ends.values()):
         if not node.op.leaf and not node.op.domain.analytic:
             raise DifferentiationError(f"{node.op.name} has no complex step: {node.op.domain.why_not}")
-    return _adjoint_and_numbers(cell, seed, _complex, COMPLEX_TOLERANCE)
+    return _adjoint_and_numbers(ends, seed, _complex, COMPLEX_TOLERANCE)
 
 
-def _adjoint_and_numbers(cell: Cell, seed: int, slope: Callable[..., float], tolerance: float) -> Found:
-    """For each leaf in turn: the derivative of sum_s <u_s, s_T> along a random direction of that leaf."""
-    net = net_of_steps(cell, 3, sizes_of(cell, 4))
-    leaves, adjoints, seeds = _adjoint(net)
+def _adjoint_and_numbers(ends: Ends, seed: int, slope: Callable[..., float], tolerance: float) -> Found:
+    """For each leaf in turn: the derivative of the sum of <u, end> along a random direction of that leaf."""
+    leaves, adjoints, seeds = _adjoint(ends)
+    graph = next(iter(ends.values())).graph
     rng = np.random.default_rng(seed)
-    fed = leaf_values(_ends(net), lambda node: rng.normal(size=node.shape), rng)
-    given = {s: rng.normal(size=node.shape) for s, node in seeds.items()}
-    found = evaluate(adjoints, _feeds(net, fed, {seeds[s].id: u for s, u in given.items()}))
+    fed = leaf_values(ends.values(), lambda node: rng.normal(size=node.shape), rng)
+    given = {end: rng.normal(size=node.shape) for end, node in seeds.items()}
+    found = evaluate(adjoints, _feeds(graph, {**fed, **{seeds[end].id: u for end, u in given.items()}}))
     worst, where = 0.0, ""
     for name, node in leaves.items():
         direction = rng.normal(size=node.shape)
-        expected = slope(partial(_loss, net, fed, given, node, direction))
+        expected = slope(partial(_loss, ends, fed, given, node, direction))
         actual = float(np.sum(found[name] * direction))
         error = abs(actual - expected) / (1 + abs(expected))
         if not error <= worst:
@@ -198,12 +203,12 @@ def _adjoint_and_numbers(cell: Cell, seed: int, slope: Callable[..., float], tol
 
 
 def _loss(
-    net: Unrolled, fed: Mapping[int, Any], given: Mapping[str, Any], node: Node, direction: Any, step: Any, dtype: str
+    ends: Ends, fed: Mapping[int, Any], given: Mapping[str, Any], node: Node, direction: Any, step: Any, dtype: str
 ) -> Any:
-    """sum_s <u_s, s_T> where one leaf is moved by step * direction."""
+    """The sum of <u, end> where one leaf is moved by step * direction."""
     moved = {**fed, node.id: fed[node.id] + step * direction}
-    states = evaluate({s: net.series[s].last for s in given}, _feeds(net, moved, {}), dtype=dtype)
-    return sum(np.sum(u * states[s]) for s, u in given.items())
+    values = evaluate(dict(ends), _feeds(node.graph, moved), dtype=dtype)
+    return sum(np.sum(u * values[end]) for end, u in given.items())
 
 
 def _central(loss: Callable[..., Any]) -> float:
@@ -214,17 +219,16 @@ def _complex(loss: Callable[..., Any]) -> float:
     return float(np.imag(loss(1j * COMPLEX_STEP, "complex128"))) / COMPLEX_STEP
 
 
-def _feeds(net: Unrolled, fed: Mapping[int, Any], more: Mapping[int, Any]) -> Feeds:
+def _feeds(graph: Graph, values: Mapping[int, Any]) -> dict[str, Any]:
     """Values by node as feeds by name, sequences put together; a step that nothing uses is fed zeros."""
-    both = {**fed, **more}
-    feeds: Feeds = {}
-    named: Sequence[tuple[str, Node | Steps]] = [*net.graph.inputs.items(), *net.graph.parameters.items()]
+    feeds: dict[str, Any] = {}
+    named: Sequence[tuple[str, Node | Steps]] = [*graph.inputs.items(), *graph.parameters.items()]
     for name, target in named:
         if isinstance(target, Node):
-            if target.id in both:
-                feeds[name] = both[target.id]
-        elif any(node.id in both for node in target.values()):
-            feeds[name] = np.stack([both.get(node.id, _zeros(node)) for node in target.values()])
+            if target.id in values:
+                feeds[name] = values[target.id]
+        elif any(node.id in values for node in target.values()):
+            feeds[name] = np.stack([values.get(node.id, _zeros(node)) for node in target.values()])
     return feeds
 
 

@@ -13,21 +13,28 @@ from __future__ import annotations
 import html
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from typing import Any
 
 from ..cells import Cell
-from ..errors import DifferentiationError, expect
+from ..errors import DifferentiationError, UsageError, expect
+from ..graph.node import Node
+from ..graph.tape import cone
+from ..nest import leaves
+from ..passes.rebuilding import rebuild
 from ..symbolic.notation import Notation
 from ..symbolic.steps import cell_labels
 from ..symbolic.word_formulas import words_latex
 from ..symbolic.words import step_words
 from ..tables import html_table, text_table
 from .comparisons import (
+    Ends,
     Found,
     adjoint_and_central_differences,
     adjoint_and_complex_step,
+    ends_of,
     field_and_adjoint,
     words_and_field,
     words_and_sympy,
@@ -39,6 +46,11 @@ WORDS_FIELD = "words = finite field"
 FIELD_ADJOINT = "finite field = adjoint"
 ADJOINT_CENTRAL = "adjoint = central differences"
 ADJOINT_COMPLEX = "adjoint = complex step"
+ADJOINTS: dict[str, Callable[[Ends, int], Found]] = {
+    FIELD_ADJOINT: field_and_adjoint,
+    ADJOINT_CENTRAL: adjoint_and_central_differences,
+    ADJOINT_COMPLEX: adjoint_and_complex_step,
+}
 NEEDED = (FIELD_ADJOINT, ADJOINT_CENTRAL)  # for every cell; the others where they apply
 
 
@@ -117,13 +129,14 @@ def verify(
     """
     expect(cell, Cell, "verify takes a cell", "such as models.lstm")
     names = Notation(notation, cell_labels(cell))
-    one = partial(_timed, cell)
     rows = [
-        *(one(WORDS_SYMPY, f"n = {n}, T = 1", partial(words_and_sympy, cell, n)) for n in (2, 3)),
-        *(one(WORDS_FIELD, f"n = {size}, T = {t}", partial(words_and_field, cell, size, t, seed)) for t in (1, steps)),
-        one(FIELD_ADJOINT, f"n = {size}, T = {steps}", partial(field_and_adjoint, cell, size, steps, seed)),
-        one(ADJOINT_CENTRAL, "n = 4, T = 3", partial(adjoint_and_central_differences, cell, seed)),
-        one(ADJOINT_COMPLEX, "n = 4, T = 3", partial(adjoint_and_complex_step, cell, seed)),
+        *(_timed(WORDS_SYMPY, f"n = {n}, T = 1", partial(words_and_sympy, cell, n)) for n in (2, 3)),
+        *(
+            _timed(WORDS_FIELD, f"n = {size}, T = {t}", partial(words_and_field, cell, size, t, seed))
+            for t in (1, steps)
+        ),
+        *_adjoints(f"n = {size}, T = {steps}", partial(ends_of, cell, size, steps), seed, (FIELD_ADJOINT,)),
+        *_adjoints("n = 4, T = 3", partial(ends_of, cell, 4, 3), seed, (ADJOINT_CENTRAL, ADJOINT_COMPLEX)),
     ]
     if not all(row.agrees for row in rows if row.applies):
         rows = [_explained(row, cell, seed) for row in rows]
@@ -135,6 +148,35 @@ def verify(
     return Report(cell.name, tuple(rows), words_latex(step, notation=notation), counts)
 
 
+def verify_graph(outputs: Any, *, name: str = "graph", seed: int = 0) -> Report:
+    """Compare the derivative of any graph computed in independent ways: those of `verify` that need no cell.
+
+    outputs  one node or any nesting of nodes, real ones, such as what a net says; the tape stays as it is
+    name     what the report is of
+
+    All real leaves are drawn at random, integers are 0 or 1, and there is one example. Raises `UsageError`.
+    """
+    nodes = [node for node in dict.fromkeys(leaves(outputs)) if isinstance(node, Node)]
+    if not nodes or any(node.kind != "real" for node in nodes):
+        raise UsageError("a graph is verified by real nodes, one or more", fix="net.output, or the scores of a readout")
+
+    def ends() -> dict[str, Node]:
+        return {f"output {k}": node for k, node in enumerate(rebuild(nodes).roots)}
+
+    size = f"{len(cone(nodes))} nodes"
+    rows = _adjoints(size, ends, seed, (FIELD_ADJOINT, ADJOINT_CENTRAL, ADJOINT_COMPLEX))
+    return Report(name, tuple(rows), "", {})
+
+
+def _adjoints(size: str, ends: Callable[[], Ends], seed: int, which: Iterable[str]) -> list[Row]:
+    """The comparisons with the adjoint, each on a tape of its own, which `ends` makes."""
+    return [_timed(what, size, partial(_compared, ADJOINTS[what], ends, seed)) for what in which]
+
+
+def _compared(compare: Callable[[Ends, int], Found], ends: Callable[[], Ends], seed: int) -> Found:
+    return compare(ends(), seed)
+
+
 def _explained(row: Row, cell: Cell, seed: int) -> Row:
     """A row whose sides differ, with the likeliest mistake."""
     if row.agrees or not row.applies:
@@ -143,7 +185,7 @@ def _explained(row: Row, cell: Cell, seed: int) -> Row:
     return replace(row, detail="; ".join(filter(None, (row.detail, why))))
 
 
-def _timed(cell: Cell, what: str, size: str, compare: Callable[[], Found]) -> Row:
+def _timed(what: str, size: str, compare: Callable[[], Found]) -> Row:
     start = time.perf_counter()
     try:
         found = compare()

@@ -236,6 +236,18 @@ def test_forced_with_its_own_outputs_it_runs_free():
     assert np.max(np.abs(other[2] - outputs[2])) > 1e-3
 
 
+def test_a_forced_net_in_plain_numpy():
+    """Each step by itself: it reads its input, and the target of the step before or the initial state."""
+    net = forced(4)
+    p = feeds = random_feeds(net.graph)
+    found = tg.evaluate(net.output, feeds)
+    for b in range(3):
+        for t in range(1, 5):
+            before = feeds["y"][t - 2, b] if t > 1 else np.zeros(2)
+            h = np.tanh(p["W"] @ feeds["x"][t - 1, b] + p["R"] @ before + p["b"])
+            assert_close(found[t][b], p["V"] @ h + p["c"], 1e-13)
+
+
 def test_wrong_targets_are_refused():
     graph = tg.Graph()
     with pytest.raises(UnknownNameError, match="no state 'y'"):
@@ -277,6 +289,20 @@ def test_highway_layers_with_parameters_of_their_own():
     feeds = random_feeds(graph) | {f"layer{k}/b_t": np.full(3, -1e3) for k in range(1, 51)}
     np.testing.assert_array_equal(tg.evaluate(h, feeds), feeds["x"])
     assert np.any(tg.evaluate(h, random_feeds(graph)) != feeds["x"])
+
+
+def test_highway_layers_in_plain_numpy():
+    """Srivastava et al., eq. 3, with C = 1 - T."""
+    graph = tg.Graph()
+    h = graph.input("x", (3,))
+    for layer in range(1, 4):
+        h = tg.unroll(models.highway, 1, graph=graph, initial={"h": h}, scope=f"layer{layer}").h[1]
+    p = feeds = random_feeds(graph, batch=None)
+    y = feeds["x"]
+    for layer in range(1, 4):
+        T = 1 / (1 + np.exp(-(p[f"layer{layer}/W_t"] @ y + p[f"layer{layer}/b_t"])))
+        y = np.tanh(p[f"layer{layer}/W"] @ y + p[f"layer{layer}/b"]) * T + y * (1 - T)
+    assert_close(tg.evaluate(h, feeds), y, 1e-14)
 
 
 def test_a_cell_without_an_input_is_not_stacked():
