@@ -177,7 +177,7 @@ class _Closing:
         more = len(boxes) - 1
         detail = f"{main.detail}; with {more:,} more" if more else main.detail
         classes = " ".join([kind, *main.classes.split()[1:], "closed"])
-        return replace(main, kind=kind, label=label, name=label, key=key, classes=classes, detail=detail)
+        return main._replace(kind=kind, label=label, name=label, key=key, classes=classes, detail=detail)
 
     # Edges
     def _bundles(self) -> dict[tuple[int, int], _Bundle]:
@@ -193,7 +193,7 @@ class _Closing:
                 continue
             ends = self.at[edge.source], self.at[edge.target]
             if not {scene.boxes[edge.source].key, scene.boxes[edge.target].key} & self.group.keys():
-                self.new.edges.append(replace(edge, source=ends[0], target=ends[1]))
+                self.new.edges.append(edge._replace(source=ends[0], target=ends[1]))
             elif ends[0] != ends[1]:
                 bundle = bundles.setdefault(ends, _Bundle())
                 bundle.gradient |= edge.gradient

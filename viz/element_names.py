@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from tinygraph.graph import Node
 from tinygraph.graph.text import write_name
@@ -25,6 +26,7 @@ def names_of_elements(nodes: list[Node]) -> dict[int, str]:
     return names
 
 
+@lru_cache(maxsize=1 << 12)
 def word(text: str) -> str:
     """A name of letters, digits, _ and single hyphens."""
     return re.sub(r"[^A-Za-z0-9_]+", "-", text) or "unnamed"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 from tinygraph.graph import Node
 from tinygraph.symbolic.notation import Notation
@@ -29,46 +30,46 @@ class Kinds:
         self.notation = notation
         self.clock = clock  # how a step is written
         self.elements = names_of_elements(selection.nodes)
-        self.states = set(selection.states) | {
-            arg.label
-            for node in selection.nodes
-            for arg in node.args
-            if arg.label and not arg.op.leaf and node.step is not None and arg.step is not None and arg.step < node.step
-        }
-        self.uses: Counter[int] = Counter(arg.id for node in selection.nodes for arg in node.args)
+        self.states = set(selection.states) | _carried(selection.nodes)
+        self.uses: Counter[int] = Counter([arg.id for node in selection.nodes for arg in node.args])
         open_uses = self.uses.copy()
         self.objective: set[int] = set()  # real scalars that lead to scalars only
         for node in reversed(selection.nodes):
             if node.shape == () and node.kind == "real" and not node.op.leaf and open_uses[node.id] == 0:
                 self.objective.add(node.id)
                 open_uses.subtract(arg.id for arg in node.args)
-
-    def absorbed(self, node: Node) -> bool:
-        """Whether the node is a scalar constant that is written into the operations that use it."""
-        return node.op.name == "constant" and node.shape == () and node.step is None and self.uses[node.id] > 0
+        leaves = [node for node in selection.nodes if node.op.leaf and self.uses[node.id]]
+        self.absorbed = {  # scalar constants that are written into the operations that use them
+            node.id for node in leaves if node.op.name == "constant" and node.shape == () and node.step is None
+        }
+        self.written = self.absorbed | {  # what has its name in the sign of an operation
+            node.id for node in leaves if node.op.name == "parameter" and places[node.id] == RAIL
+        }
+        self.signs: dict[tuple[Any, ...], Label] = {}  # of operations that are alike
 
     def kind(self, node: Node) -> str:
         if node.op.leaf:
             return node.op.name
-        if node.label in self.states and node.step is not None:
+        where = node.where
+        if where.label in self.states and where.step is not None:
             return "state"
-        if node.id in self.objective and (node.label or not self.uses[node.id]):
+        if node.id in self.objective and (where.label or not self.uses[node.id]):
             return "loss"
-        return "value" if node.label else "op"
+        return "value" if where.label else "op"
 
     def part(self, node: Node) -> str:
         """What the node is called in the cell, the same at every step; an initial state is its state."""
-        if node.op.leaf and node.step is not None and node.label.removesuffix(f"_{node.step}") in self.states:
-            return f"={node.label.removesuffix(f'_{node.step}')}"
-        return f"={node.label}" if node.label else node.op.name
+        where = node.where
+        if node.op.leaf and where.step is not None:
+            name = where.label.removesuffix(f"_{where.step}")
+            if name in self.states:
+                return f"={name}"
+        return f"={where.label}" if where.label else node.op.name
 
     def label(self, node: Node, lane: str) -> Label:
         if node.op.leaf:
             return self._leaf_label(node, lane)
-        written = {i: label for i, arg in enumerate(node.args) if (label := self._written(arg, lane))}
-        sign = operation_label(node, written)
-        if label_width(sign) > SIGN_LIMIT:
-            sign = operation_label(node, {})
+        sign = self._sign(node, lane, {i: arg for i, arg in enumerate(node.args) if arg.id in self.written})
         if not node.label:
             return sign
         name = self.name(node, lane)
@@ -87,7 +88,7 @@ class Kinds:
         if node.op.leaf:
             return self._leaf_name(node, lane)
         if not node.label:
-            return operation_label(node, {})
+            return self._sign(node, lane, {})
         return self._name(node, node.label, node.step if self.places[node.id] != AFTER else None)
 
     def _leaf_name(self, node: Node, lane: str) -> Label:
@@ -99,16 +100,37 @@ class Kinds:
 
     def _name(self, node: Node, name: str, step: int | None = None) -> Label:
         """The symbol of a node that is called `name` here."""
-        found = self.notation.find(node.label) or self.notation.find(name, node.where.latex)
+        where = node.where
+        found = self.notation.find(where.label) or self.notation.find(name, where.latex)
         when = None if step is None else self.clock(step)
         return symbol_label(self.notation.symbol(name, found), when) if found else name_label(name, when)
 
+    def _sign(self, node: Node, lane: str, inside: dict[int, Node]) -> Label:
+        """The sign of an operation, with the operands `inside` written into it; one for all that are alike."""
+        alike = (node.op.name, node.ndim, len(node.args), lane, *[(i, arg.id) for i, arg in inside.items()])
+        if node.attrs or alike not in self.signs:
+            sign = operation_label(node, {i: self._written(arg, lane) for i, arg in inside.items()})
+            self.signs[alike] = sign if label_width(sign) <= SIGN_LIMIT else operation_label(node, {})
+        return self.signs[alike]
+
     def _written(self, arg: Node, lane: str) -> Label:
-        """How an operand is written into the sign of its user; empty if it comes by an edge alone."""
-        if self.absorbed(arg):
+        """How an operand is written into the sign of its user."""
+        if arg.id in self.absorbed:
             return name_label(arg.label or str(arg.attrs["value"]))
-        shown = self.places[arg.id] == RAIL and arg.op.name == "parameter"
-        return self._name(arg, _local(arg.attrs["name"], lane)) if shown else ()
+        return self._name(arg, _local(arg.attrs["name"], lane))
+
+
+def _carried(nodes: list[Node]) -> set[str]:
+    """The labels of what is computed at a step and read at a later one."""
+    found: set[str] = set()
+    for node in nodes:
+        step = node.step
+        if step is not None:
+            for arg in node.args:
+                where = arg.where
+                if where.step is not None and where.step < step and where.label and not arg.op.leaf:
+                    found.add(where.label)
+    return found
 
 
 def _local(name: str, lane: str) -> str:

@@ -34,6 +34,8 @@ class Looks:
         self.states = {box.key for box in scene.boxes if box.kind in ("state", "cell")}
         self.rail = {name: rail_colour(theme, i) for i, name in enumerate(tags)}
         self.rail |= {box.id: (theme.quiet, "") for box in rail if box.kind == "fold"}
+        self.uses = {name: Line(*look, EDGE_WIDTH, "use") for name, look in self.rail.items()}
+        self.local = Line(theme.edge, "", EDGE_WIDTH, "local")
         self.scale = scale_of(edge.share for edge in scene.edges if edge.share is not None)
 
     def paint(self, box: Box) -> Paint:
@@ -45,15 +47,15 @@ class Looks:
     def line(self, edge: Edge) -> Line:
         """The look of a forward edge."""
         source, target = self.scene.boxes[edge.source], self.scene.boxes[edge.target]
-        written = self._written(edge)
+        written = self._written(edge) if edge.marks else ""
         if source.column < 0:
-            line = Line(*self.rail[source.id], EDGE_WIDTH, "use")
+            line = self.uses[source.id]
         elif self._carried(source, target):
             line = Line(written or self.theme.carried, "", CARRIED_WIDTH, "carried")
         elif self.forced(edge):
             line = Line(written or self.theme.paints["input"].line, FORCED_DASH, EDGE_WIDTH, "forced")
         else:
-            line = Line(written or self.theme.edge, "", EDGE_WIDTH, "local")
+            line = Line(written, "", EDGE_WIDTH, "local") if written else self.local
         return line._replace(dash=FOLDED_DASH) if edge.folded else line
 
     def gradient(self, edge: Edge) -> Line:
@@ -79,7 +81,7 @@ class Looks:
         """Whether a target is fed to the next step in place of what the net said: teacher forcing."""
         source, target = self.scene.boxes[edge.source], self.scene.boxes[edge.target]
         later = 0 <= source.column < target.column
-        return source.kind == "input" and later and source.key[0] == target.key[0] == "steps"
+        return later and source.kind == "input" and source.key[0] == target.key[0] == "steps"
 
     def _written(self, edge: Edge) -> str:
         """The colour of the one weight that is written on an edge, if there is one."""

@@ -55,7 +55,7 @@ class _RollingUp:
 
     def run(self) -> Scene:
         for node in self.shown:
-            if self.kinds.absorbed(node):
+            if node.id in self.kinds.absorbed:
                 self.scene.absorbed += 1
                 continue
             self.box[node.id] = len(self.scene.boxes)
@@ -136,7 +136,7 @@ class _RollingUp:
     # Edges
     def _add_edges(self, node: Node) -> None:
         for position, arg in enumerate(node.args):
-            if self.kinds.absorbed(arg):
+            if arg.id in self.kinds.absorbed:
                 continue
             source = self._now(arg)
             late = self.times.get(node.id, self.now) - self.times.get(arg.id, self.now)

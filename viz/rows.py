@@ -7,8 +7,6 @@ what it depends on.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from .places import AFTER, BEFORE
 from .scene import Key, Scene
 
@@ -30,7 +28,7 @@ def find_rows(scene: Scene) -> dict[Key, int]:
     rises = _rising(scene)
     order = in_order(list(lane_of), rises)
     if len(order) < len(lane_of):
-        scene.boxes = [replace(box, key=(*box.key, str(box.column))) for box in scene.boxes]
+        scene.boxes = [box._replace(key=(*box.key, str(box.column))) for box in scene.boxes]
         return find_rows(scene)
     below: dict[Key, list[Key]] = {key: [] for key in lane_of}
     for source, target in rises:

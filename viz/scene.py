@@ -33,8 +33,7 @@ COLUMN_SHOWS = (10, 10)  # its first and last boxes
 Key = tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Box:
+class Box(NamedTuple):
     """One box: a node, or the stand-in of folded ones. `column` is an index, -1 for the rail."""
 
     id: str
@@ -47,6 +46,7 @@ class Box:
     detail: str
     name: Label = ()  # the label without its equation
     op: str = ""
+    step: int | None = None
 
 
 class Mark(NamedTuple):
@@ -67,8 +67,7 @@ class Weight:
     used: bool
 
 
-@dataclass(frozen=True)
-class Edge:
+class Edge(NamedTuple):
     """One edge between boxes, by their indices: the operand `position` of the target."""
 
     id: str
@@ -161,20 +160,21 @@ class _Builder:
 
     def add_boxes(self, cut: bool) -> None:
         counts: Counter[tuple[Place, str, str]] = Counter()
+        keys: dict[Key, Key] = {}  # one for parts that are alike
         by_column: dict[int, list[Node]] = {}
         for node in self.selection.nodes:
-            if self.kinds.absorbed(node):
+            if node.id in self.kinds.absorbed:
                 self.scene.absorbed += 1
                 continue
-            place, part = self.places[node.id], self.kinds.part(node)
-            counts[place, self.lane[node.id], part] += 1
-            group = "steps" if isinstance(place, int) else place
-            self.keys[node.id] = (group, self.lane[node.id], part, str(counts[place, self.lane[node.id], part]))
+            place, lane, part = self.places[node.id], self.lane[node.id], self.kinds.part(node)
+            counts[place, lane, part] += 1
+            key = ("steps" if isinstance(place, int) else place, lane, part, str(counts[place, lane, part]))
+            key = self.keys[node.id] = keys.setdefault(key, key)
             if place in self.column:
                 by_column.setdefault(self.column[place], []).append(node)
             else:
                 self.scene.hidden += 1
-                self.hidden.add(self.keys[node.id])
+                self.hidden.add(key)
         for index in sorted(by_column):
             for node in self._cut(index, by_column[index]) if cut and index >= 0 else by_column[index]:
                 self.box[node.id] = len(self.scene.boxes)
@@ -212,41 +212,45 @@ class _Builder:
 
     def add_edges(self) -> None:
         folded: dict[tuple[int, int], tuple[int, bool, float | None]] = {}
+        boxes, edges, at, absorbed = self.scene.boxes, self.scene.edges, self.box, self.kinds.absorbed
+        gradients, shares, slopes = self.selection.gradient, self.measures.shares, self.measures.slopes is not None
         for node in self.selection.nodes:
             for position, arg in enumerate(node.args):
-                if self.kinds.absorbed(arg):
+                if arg.id in absorbed:
                     continue
-                source, target = self.box.get(arg.id), self.box.get(node.id)
-                gradient = (node.id, position) in self.selection.gradient
-                share = self.measures.shares.get((node.id, position))
-                plain = self.scene.boxes
-                if source is None and target is None:
-                    continue
-                if source is not None and plain[source].column < 0 and target is None:
-                    continue  # the line of a parameter passes through folded steps
-                if source is None:
-                    source = self._stand_in(arg)
-                if target is None:
-                    again = self.keys[arg.id] in self.hidden  # a state: its own later values stand for the steps
-                    target = self._stand_in(arg if again else node)
-                if plain[source].kind == "fold" or plain[target].kind == "fold":
-                    if source != target:
-                        first, flows, known = folded.get((source, target), (position, False, None))
-                        folded[source, target] = (first, flows or gradient, together(known, share))
-                else:
-                    name = f"{plain[source].id}--{plain[target].id}--{position}"
-                    marks = self._slope(node, position)
-                    self.scene.edges.append(Edge(name, source, target, position, gradient, False, marks, share))
-        boxes = self.scene.boxes
+                source, target = at.get(arg.id), at.get(node.id)
+                gradient, share = (node.id, position) in gradients, shares.get((node.id, position))
+                if source is None or target is None:
+                    ends = self._stand_ins(source, target, arg, node)
+                    if ends is None:
+                        continue
+                    source, target = ends
+                start, end = boxes[source], boxes[target]
+                if start.kind != "fold" != end.kind:
+                    name = f"{start.id}--{end.id}--{position}"
+                    marks = self._slope(node, position) if slopes else ()
+                    edges.append(Edge(name, source, target, position, gradient, False, marks, share))
+                elif source != target:
+                    first, flows, known = folded.get((source, target), (position, False, None))
+                    folded[source, target] = (first, flows or gradient, together(known, share))
         for (source, target), (position, gradient, share) in folded.items():
             name = f"{boxes[source].id}--{boxes[target].id}--folded"
-            self.scene.edges.append(Edge(name, source, target, position, gradient, folded=True, share=share))
+            edges.append(Edge(name, source, target, position, gradient, folded=True, share=share))
+
+    def _stand_ins(self, source: int | None, target: int | None, arg: Node, node: Node) -> tuple[int, int] | None:
+        """The boxes of an edge that has an end in a folded step; None for one that is not drawn."""
+        if target is None and (source is None or self.scene.boxes[source].column < 0):
+            return None  # the line of a parameter passes through folded steps
+        if source is None:
+            source = self._stand_in(arg)
+        if target is None:
+            again = self.keys[arg.id] in self.hidden  # a state: its own later values stand for the steps
+            target = self._stand_in(arg if again else node)
+        return source, target
 
     def _slope(self, node: Node, position: int) -> tuple[Mark, ...]:
-        """The local derivative on an edge, if they are wanted: a number where it is known, else a formula."""
-        slopes = self.measures.slopes
-        if slopes is None:
-            return ()
+        """The local derivative on an edge: a number where it is known, else a formula."""
+        slopes = self.measures.slopes or {}
         if (node.id, position) in slopes:
             return (Mark((Span(short(slopes[node.id, position])),)),)
         label = slope_label(node, position, lambda one: self.kinds.name(one, self.lane[one.id]))
@@ -284,11 +288,7 @@ class _Builder:
 
 def node_box(node: Node, kinds: Kinds, key: Key, column: int, lane: str, badge: Label = ()) -> Box:
     """The box of one node."""
-    kind = kinds.kind(node)
-    classes = [kind, word(node.op.name)] if kind != node.op.name else [kind]
-    if node.step is not None:
-        classes.append(f"step-{node.step}")
-    classes += [word(part) for part in node.scope.split("/") if part]
+    kind, where = kinds.kind(node), node.where
     return Box(
         kinds.elements[node.id],
         kind,
@@ -296,11 +296,19 @@ def node_box(node: Node, kinds: Kinds, key: Key, column: int, lane: str, badge: 
         key,
         column,
         lane,
-        " ".join(classes),
+        _classes(kind, node.op.name, where.step, where.scope),
         shortened(node.describe(), DETAIL_LIMIT),
         kinds.name(node, lane) + badge,
         node.op.name,
+        where.step,
     )
+
+
+def _classes(kind: str, op: str, step: int | None, scope: str) -> str:
+    """What a node is, for the styles of slides: `state tanh step-3 layer1`."""
+    name = kind if kind == op else f"{kind} {word(op)}"
+    time = "" if step is None else f" step-{step}"
+    return f"{name}{time}{''.join([f' {word(part)}' for part in scope.split('/') if part]) if scope else ''}"
 
 
 def together(a: float | None, b: float | None) -> float | None:

@@ -8,6 +8,7 @@ the boxes moved together.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import ceil
 
 from .arrangement import Arrangement, arrange
 from .edge_marks import marks_width
@@ -52,7 +53,7 @@ def box_width(box: Box, entries: dict[Road, float]) -> float:
     slant = BOX_HEIGHT / 2 if box.kind in ("loss", "input") else 0.0
     text = label_width(box.label, bold) + 2 * BOX_PADDING + slant
     gap = port_gap(entries)
-    return max(BOX_MINIMUM, round(text), (len(entries) - 1) * gap + 2 * side(gap))
+    return max(BOX_MINIMUM, round(text), ceil((len(entries) - 1) * gap + 2 * side(gap)))
 
 
 def side(gap: float) -> float:

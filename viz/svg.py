@@ -11,16 +11,31 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
-from .dots import junctions_by_net
-from .geometry import Layout, Rectangle
+from .dots import find_junctions
+from .geometry import Layout, Rectangle, Route
 from .labels import clean, plain, shortened
-from .looks import Looks
-from .marks import arrow, at, dash_of, escape, label_text, number, path, shape, text
+from .looks import Line, Looks
+from .marks import (
+    Across,
+    arrow,
+    at,
+    dash_of,
+    escape,
+    label_spans,
+    label_start,
+    label_text,
+    number,
+    path,
+    shape,
+    text,
+)
 from .measuring import short
 from .reach_chart import cut_look, write_chart
 from .scale import Scale
 from .scene import Scene
+from .stencil import Stencils
 from .style import (
     BOX_PADDING,
     DETAIL_LIMIT,
@@ -74,6 +89,8 @@ class _Writer:
     def __init__(self, scene: Scene, layout: Layout, theme: Theme) -> None:
         self.scene, self.layout, self.theme = scene, layout, theme
         self.looks = Looks(scene, theme)
+        self.lines = [self.looks.line(edge) for edge in scene.edges]
+        self.junctions = find_junctions(layout.routes)
         self.scale = self.looks.scale
 
     def document(self, caption: Caption) -> str:
@@ -127,18 +144,17 @@ class _Writer:
 
     # Edges
     def _edges(self) -> Iterable[str]:
-        sharp = junctions_by_net(self.layout.routes)
+        stencils, edges, boxes = Stencils(), self.scene.edges, self.scene.boxes
         faint = f' opacity="{FAINT}"' if self.scale else ""  # gradients come to the fore
-        for route in self.layout.routes:
-            edge = self.scene.edges[route.edge]
-            source, target = self.scene.boxes[edge.source], self.scene.boxes[edge.target]
-            colour, dash, width, kind = self.looks.line(edge)
-            kind += " folded" * edge.folded
-            step = next((f" {c}" for c in target.classes.split() if c.startswith("step-")), "")
+        for route, sharp in zip(self.layout.routes, self.junctions.sharp, strict=True):
+            edge, line = edges[route.edge], self.lines[route.edge]
+            source, target = boxes[edge.source], boxes[edge.target]
+            kind = f"{line.kind} folded" if edge.folded else line.kind
+            step = "" if target.step is None else f" step-{target.step}"
+            drawn = stencils.write((route.way, sharp, line), route.x, partial(_line, route, sharp, line))
             yield (
                 f'<g id="{edge.id}" class="edge {kind}{step}" data-from="{source.id}" data-to="{target.id}"{faint}>'
-                f'<path d="{path(route.points, sharp[route.net])}" fill="none" stroke="{colour}" '
-                f'stroke-width="{number(width)}"{dash_of(dash)}/>{arrow(route.points, colour)}</g>'
+                f"{drawn}</g>"
             )
 
     def _marks(self) -> Iterable[str]:
@@ -157,40 +173,45 @@ class _Writer:
             yield f'<g class="{kind}">{title}<rect {at(r)} rx="3" {look}/>{label}</g>'
 
     def _gradients(self) -> Iterable[str]:
-        sharp = junctions_by_net(self.layout.gradients)
-        routes = self.layout.gradients
+        junctions = find_junctions(self.layout.gradients)
+        pairs = list(zip(self.layout.gradients, junctions.sharp, strict=True))
         if self.scale:  # the strongest on top
-            routes = sorted(routes, key=lambda route: self.scene.edges[route.edge].share or 0.0)
-        for route in routes:
+            pairs.sort(key=lambda pair: self.scene.edges[pair[0].edge].share or 0.0)
+        stencils = Stencils()
+        for route, sharp in pairs:
             edge = self.scene.edges[route.edge]
             source, target = self.scene.boxes[edge.source], self.scene.boxes[edge.target]
-            (colour, dash, width, _), corners, back = self.looks.gradient(edge), sharp[route.net], route.points[::-1]
+            line = self.looks.gradient(edge)
             joint = route.net == target.id  # dashes begin where edges of one net have a common end
-            way = path(back, corners) if joint else path(route.points, corners, reverse=True)
+            draw = partial(_gradient_line, route, sharp, line, joint)
+            drawn = draw(number) if route.way.fixed else stencils.write((route.way, sharp, line, joint), route.x, draw)
             known = edge.share is not None and self.scale
             words = f"<title>gradient of norm {short(edge.share or 0.0)}</title>" if known else ""
             yield (
                 f'<g id="{edge.id}--back" class="gradient" data-from="{target.id}" data-to="{source.id}">{words}'
-                f'<path d="{way}" fill="none" stroke="{colour}" '
-                f'stroke-width="{number(width)}"{dash_of(dash)}/>{arrow(back, colour, width)}</g>'
+                f"{drawn}</g>"
             )
 
     def _dots(self) -> Iterable[str]:
-        colours = {route.net: self.looks.line(self.scene.edges[route.edge]).colour for route in self.layout.routes}
-        for net, points in junctions_by_net(self.layout.routes).items():
-            places = [f'cx="{number(x)}" cy="{number(y)}" r="{number(DOT)}"' for x, y in sorted(points)]
+        colours = {route.net: self.lines[route.edge].colour for route in self.layout.routes}
+        for net, points in self.junctions.dots.items():
+            places = [f'cx="{number(x)}" cy="{number(y)}" r="{number(DOT)}"' for x, y in points]
             if places:
                 dots = "".join(f'<circle class="junction" {place} fill="{colours[net]}"/>' for place in places)
                 yield f'<g id="{net}--dots">{dots}</g>'
 
     # Nodes
     def _nodes(self) -> Iterable[str]:
+        stencils = Stencils()
         for box, r in zip(self.scene.boxes, self.layout.boxes, strict=True):
-            paint = self.looks.paint(box)
-            label = label_text(box.label, r.middle, paint, TAG_SCALE if box.column < 0 else 1.0)
+            paint, scale = self.looks.paint(box), TAG_SCALE if box.column < 0 else 1.0
+            frame = stencils.write((box.kind, r.width, r.y, paint), r.x, partial(shape, box.kind, r, paint))
+            below = box.label[-1].level < 0
+            start = partial(label_start, box.label, r.middle, paint, scale)
+            tag = stencils.write((box.kind, r.width, r.y, paint.text, below), r.x, start)
             yield (
                 f'<g id="{box.id}" class="node {escape(box.classes)}"><title>{escape(box.detail)}</title>'
-                f"{shape(box.kind, r, paint)}{label}</g>"
+                f"{frame}{tag}{label_spans(box.label, scale)}</text></g>"
             )
 
     def _truncation(self) -> Iterable[str]:
@@ -256,3 +277,20 @@ class _Writer:
             parts.append(text(x + 24, 9.5, words, SMALL_TEXT, self.theme.quiet, "start"))
             x += 24 + text_width(words, SMALL_TEXT) + BOX_PADDING
         return parts, x
+
+
+def _line(route: Route, sharp: tuple[int, ...], line: Line, across: Across) -> str:
+    """A forward edge, with its head."""
+    points = route.points
+    look = f'fill="none" stroke="{line.colour}" stroke-width="{number(line.width)}"{dash_of(line.dash)}'
+    way = path(points, sharp, fixed=route.way.fixed, across=across)
+    return f'<path d="{way}" {look}/>{arrow(points, line.colour, across=across)}'
+
+
+def _gradient_line(route: Route, sharp: tuple[int, ...], line: Line, joint: bool, across: Across) -> str:
+    """The gradient along an edge, with its head at the source."""
+    back = route.points[::-1]
+    turned = [len(back) - 1 - i for i in sharp]
+    way = path(back, turned, across=across) if joint else path(route.points, sharp, reverse=True, across=across)
+    look = f'fill="none" stroke="{line.colour}" stroke-width="{number(line.width)}"{dash_of(line.dash)}'
+    return f'<path d="{way}" {look}/>{arrow(back, line.colour, line.width, across)}'

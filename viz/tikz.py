@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from unicodedata import normalize
 
-from .dots import junctions_by_net
+from .dots import find_junctions
 from .geometry import Layout, Point, Rectangle
 from .labels import Label, clean
 from .looks import Line, Looks
@@ -147,8 +147,8 @@ class _Writer:
     def _dots(self) -> Iterator[str]:
         routes = self.layout.routes
         colours = {route.net: self.looks.line(self.scene.edges[route.edge]).colour for route in routes}
-        for net, points in junctions_by_net(routes).items():
-            for point in sorted(points):
+        for net, points in find_junctions(routes).dots.items():
+            for point in points:
                 yield rf"\fill[{self._colour(colours[net])}] {_xy(point)} circle ({number(DOT)}pt);"
 
     def _marks(self) -> Iterator[str]:
