@@ -63,6 +63,7 @@ class Layout:
     """Rectangles by box, routes of edges and of gradients, panels by column and lane, headings by column."""
 
     boxes: list[Rectangle] = field(default_factory=list)
+    left: list[float] = field(default_factory=list)  # where the boxes of each column begin: whole numbers
     routes: list[Route] = field(default_factory=list)
     gradients: list[Route] = field(default_factory=list)
     panels: list[tuple[int, str, Rectangle]] = field(default_factory=list)

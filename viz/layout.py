@@ -73,7 +73,7 @@ class _LayOut:
         self.channels.settle(apart={low for low, _ in self.spans.values() if low > 0})
         self.channels.move(self._headings() - self.channels.top)
         self._place_columns()
-        layout = Layout()
+        layout = Layout(left=self.shape_x)
         self.boxes = layout.boxes = [self._rectangle(box) for box in self.scene.boxes]
         self._route(layout)
         self._frame(layout)
@@ -204,8 +204,8 @@ class _LayOut:
             x += self.room[column]
             self.column_x.append(x)
             title = self._title_width(column)
-            self.shape_x.append(x + max(0.0, title - shape.width) / 2)
-            x += max(shape.width, title)
+            self.shape_x.append(float(x + max(0.0, title - shape.width) // 2))
+            x += ceil(max(shape.width, title))
         self.gap_x.append(x + CLEARANCE)
         self.right = x + (CLEARANCE + len(self.gaps[-1]) * TRACK if self.gaps[-1] else 0.0)
 

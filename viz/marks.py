@@ -28,6 +28,12 @@ def number(value: float) -> str:
     return "0" if text == "-0" else text
 
 
+def hundredths(value: float) -> tuple[int, str]:
+    """The whole part of a number, rounded down, and the rest as `number` writes it: 3, ".25"."""
+    whole, rest = divmod(round(value * 100), 100)
+    return whole, f".{rest:02d}".rstrip("0").rstrip(".")
+
+
 Across = Callable[[float], str]  # writes a place across: `number`, or one that leaves a hole for it
 
 

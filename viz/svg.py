@@ -34,7 +34,7 @@ from .marks import (
 from .measuring import short
 from .reach_chart import cut_look, write_chart
 from .scale import Scale
-from .scene import Scene
+from .scene import Box, Scene
 from .stencil import Stencils
 from .style import (
     BOX_PADDING,
@@ -124,8 +124,7 @@ class _Writer:
         for i, note in enumerate(notes):
             y = foot + (i + rows + 0.25) * LINE_HEIGHT + SMALL_TEXT / 3
             lines.append(f'<g class="note">{text(MARGIN, y, note, SMALL_TEXT, theme.quiet, "start")}</g>')
-        lines.append("</svg>")
-        return "\n".join(lines) + "\n"
+        return "\n".join([*lines, "</svg>", ""])
 
     # Behind
     def _panels(self) -> Iterable[str]:
@@ -204,15 +203,21 @@ class _Writer:
     def _nodes(self) -> Iterable[str]:
         stencils = Stencils()
         for box, r in zip(self.scene.boxes, self.layout.boxes, strict=True):
-            paint, scale = self.looks.paint(box), TAG_SCALE if box.column < 0 else 1.0
-            frame = stencils.write((box.kind, r.width, r.y, paint), r.x, partial(shape, box.kind, r, paint))
-            below = box.label[-1].level < 0
-            start = partial(label_start, box.label, r.middle, paint, scale)
-            tag = stencils.write((box.kind, r.width, r.y, paint.text, below), r.x, start)
+            if box.column < 0 or box.kind == "parameter":
+                body, scale = self._box(box, r, number), TAG_SCALE if box.column < 0 else 1.0
+            else:
+                left, scale = self.layout.left[box.column], 1.0
+                alike = (box.kind, r.x - left, r.width, r.y, box.label[-1].level)
+                body = stencils.write(alike, left, partial(self._box, box, r))
             yield (
                 f'<g id="{box.id}" class="node {escape(box.classes)}"><title>{escape(box.detail)}</title>'
-                f"{frame}{tag}{label_spans(box.label, scale)}</text></g>"
+                f"{body}{label_spans(box.label, scale)}</text></g>"
             )
+
+    def _box(self, box: Box, r: Rectangle, across: Across) -> str:
+        """The outline of a box, and the tag that begins its label."""
+        paint, scale = self.looks.paint(box), TAG_SCALE if box.column < 0 else 1.0
+        return shape(box.kind, r, paint, across) + label_start(box.label, r.middle, paint, scale, across)
 
     def _truncation(self) -> Iterable[str]:
         for column, (x, top), (_, bottom) in self.layout.cuts:
