@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +15,6 @@ from tinygraph.passes.truncation import Truncated
 
 from .closing import close, closed_lanes
 from .dot_text import write_dot
-from .element_names import names_of_elements
 from .geometry import Layout
 from .labels import clean
 from .layout import lay_out
@@ -29,6 +29,7 @@ from .slopes import slope_values
 from .style import Theme, theme_named
 from .svg import Caption, size_of, write_svg
 from .tikz import write_tikz
+from .uncollected import uncollected
 
 
 @dataclass(frozen=True, repr=False)
@@ -92,6 +93,7 @@ class Drawing:
         return f"<Drawing: {self.description}>"
 
 
+@uncollected()
 def draw(
     what: Any,
     *,
@@ -157,7 +159,7 @@ def draw(
     scene = scene if fold is False else fold_rail(scene)
     layout = lay_out(scene)
     description = _describe(scene)
-    names, drawn = names_of_elements(selection.nodes), {box.id for box in scene.boxes}
+    drawn = {box.id for box in scene.boxes}
     caption = Caption(clean(title) or _default_title(what), description, clean(title))
     return Drawing(
         write_svg(scene, layout, paint, caption),
@@ -168,7 +170,7 @@ def draw(
         absorbed=scene.absorbed,
         hidden=scene.hidden,
         enclosed=scene.enclosed,
-        names={node: name for node in selection.nodes if (name := names[node.id]) in drawn},
+        names={node: name for node in selection.nodes if (name := scene.elements[node.id]) in drawn},
         theme=paint,
         scene=scene,
         layout=layout,
@@ -207,10 +209,7 @@ def _describe(scene: Scene) -> str:
     gradients = sum(edge.gradient for edge in scene.edges)
     if gradients:
         parts.append(f"gradient along {gradients} edges")
-    names = {
-        kind: sum(box.kind == kind for box in scene.boxes) for kind in ("parameter", "input", "state", "cell", "loss")
-    }
-    listed = ", ".join(
-        f"{count} {kind}{'s' * (count != 1 and kind != 'loss')}" for kind, count in names.items() if count
-    )
+    counts = Counter([box.kind for box in scene.boxes])
+    names = [kind for kind in ("parameter", "input", "state", "cell", "loss") if counts[kind]]
+    listed = ", ".join(f"{counts[kind]} {kind}{'s' * (counts[kind] != 1 and kind != 'loss')}" for kind in names)
     return "; ".join([*parts, listed] if listed else parts)

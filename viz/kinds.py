@@ -45,7 +45,7 @@ class Kinds:
         self.written = self.absorbed | {  # what has its name in the sign of an operation
             node.id for node in leaves if node.op.name == "parameter" and places[node.id] == RAIL
         }
-        self.signs: dict[tuple[Any, ...], Label] = {}  # of operations that are alike
+        self.signs: dict[tuple[Any, ...], tuple[Label, Label]] = {}  # of operations that are alike
 
     def kind(self, node: Node) -> str:
         if node.op.leaf:
@@ -67,29 +67,28 @@ class Kinds:
         return f"={where.label}" if where.label else node.op.name
 
     def label(self, node: Node, lane: str) -> Label:
-        if node.op.leaf:
-            return self._leaf_label(node, lane)
-        sign = self._sign(node, lane, {i: arg for i, arg in enumerate(node.args) if arg.id in self.written})
-        if not node.label:
-            return sign
-        name = self.name(node, lane)
-        if node.op.name == "identity":
-            return name
-        operand = (Span(f"{HOLE} "),) if sign[0].text.startswith("+ ") else ()  # o = · + b, but + b in a box of its own
-        return (*name, Span(" = "), *operand, *sign)
-
-    def _leaf_label(self, node: Node, lane: str) -> Label:
-        label, value = self._leaf_name(node, lane), node.attrs.get("value")
-        stays = self.places[node.id] != RAIL and isinstance(value, int)
-        return (*label, Span(f" = {value}")) if stays else label
+        """What is written in the box of a node."""
+        return self.labels(node, lane)[0]
 
     def name(self, node: Node, lane: str) -> Label:
         """What the node is called, without its equation; the sign of its operation if it has no name."""
+        return self.labels(node, lane)[1]
+
+    def labels(self, node: Node, lane: str) -> tuple[Label, Label]:
+        """What is written in the box of a node, and what it is called."""
         if node.op.leaf:
-            return self._leaf_name(node, lane)
-        if not node.label:
-            return self._sign(node, lane, {})
-        return self._name(node, node.label, node.step if self.places[node.id] != AFTER else None)
+            name, value = self._leaf_name(node, lane), node.attrs.get("value")
+            stays = self.places[node.id] != RAIL and isinstance(value, int)
+            return (*name, Span(f" = {value}")) if stays else name, name
+        sign, bare = self._signs(node, lane)
+        where = node.where
+        if not where.label:
+            return sign, bare
+        name = self._name(node, where.label, where.step if self.places[node.id] != AFTER else None)
+        if node.op.name == "identity":
+            return name, name
+        operand = (Span(f"{HOLE} "),) if sign[0].text.startswith("+ ") else ()  # o = · + b, but + b in a box of its own
+        return (*name, Span(" = "), *operand, *sign), name
 
     def _leaf_name(self, node: Node, lane: str) -> Label:
         name = _local(node.attrs.get("name") or node.label or node.op.name, lane)
@@ -105,12 +104,14 @@ class Kinds:
         when = None if step is None else self.clock(step)
         return symbol_label(self.notation.symbol(name, found), when) if found else name_label(name, when)
 
-    def _sign(self, node: Node, lane: str, inside: dict[int, Node]) -> Label:
-        """The sign of an operation, with the operands `inside` written into it; one for all that are alike."""
-        alike = (node.op.name, node.ndim, len(node.args), lane, *[(i, arg.id) for i, arg in inside.items()])
+    def _signs(self, node: Node, lane: str) -> tuple[Label, Label]:
+        """The sign of an operation with what is written into it, and without; one for all that are alike."""
+        inside = [arg.id if arg.id in self.written else None for arg in node.args]
+        alike = (node.op.name, len(node.shape), lane, *inside)
         if node.attrs or alike not in self.signs:
-            sign = operation_label(node, {i: self._written(arg, lane) for i, arg in inside.items()})
-            self.signs[alike] = sign if label_width(sign) <= SIGN_LIMIT else operation_label(node, {})
+            written = {i: self._written(arg, lane) for i, arg in enumerate(node.args) if inside[i] is not None}
+            sign, bare = operation_label(node, written), operation_label(node, {})
+            self.signs[alike] = (sign if label_width(sign) <= SIGN_LIMIT else bare), bare
         return self.signs[alike]
 
     def _written(self, arg: Node, lane: str) -> Label:

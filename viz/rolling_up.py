@@ -46,7 +46,8 @@ class _RollingUp:
         order: list[tuple[Place, str]] = [(BEFORE, ""), (self.now, "every step t"), (AFTER, "")]
         columns = [Column(place, title) for place, title in order if place in used_places]
         kept = {self.lane[node.id] for node in self.shown}
-        self.scene = Scene(columns, [lane for lane in self.lanes if lane in kept], states=selection.states)
+        kept_lanes = [lane for lane in self.lanes if lane in kept]
+        self.scene = Scene(columns, kept_lanes, states=selection.states, elements=self.kinds.elements)
         self.column = {column.place: i for i, column in enumerate(columns)}
         self.box: dict[int, int] = {}
         self.delays: dict[tuple[int, int, str], int] = {}

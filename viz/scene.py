@@ -7,7 +7,6 @@ cell have the same key, so that the layout gives them the same place in their co
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import hypot
@@ -97,6 +96,7 @@ class Scene:
     tree: bool = False  # read from left to right, without time
     weights: list[Weight] = field(default_factory=list)  # that are written on edges
     enclosed: int = 0  # nodes that stand for themselves no more, in closed boxes
+    elements: Mapping[int, str] = field(default_factory=dict)  # what each node is called, by id
 
     @property
     def cuts(self) -> list[int]:
@@ -121,9 +121,10 @@ def build_scene(
     places = find_places(selection.nodes, selection.time)
     columns = make_columns(places, selection.nodes, fold)
     lanes, lane = find_lanes(selection.nodes, places)
+    kinds = Kinds(selection, places, Notation(notation, labels_of(selection.nodes)))
     builder = _Builder(
-        Scene(columns, lanes, states=selection.states, tree=not selection.time),
-        Kinds(selection, places, Notation(notation, labels_of(selection.nodes))),
+        Scene(columns, lanes, states=selection.states, tree=not selection.time, elements=kinds.elements),
+        kinds,
         selection,
         places,
         lane,
@@ -159,7 +160,7 @@ class _Builder:
         self.hidden: set[Key] = set()  # what folded steps hold
 
     def add_boxes(self, cut: bool) -> None:
-        counts: Counter[tuple[Place, str, str]] = Counter()
+        counts: dict[tuple[Place, str, str], int] = {}
         keys: dict[Key, Key] = {}  # one for parts that are alike
         by_column: dict[int, list[Node]] = {}
         for node in self.selection.nodes:
@@ -167,8 +168,8 @@ class _Builder:
                 self.scene.absorbed += 1
                 continue
             place, lane, part = self.places[node.id], self.lane[node.id], self.kinds.part(node)
-            counts[place, lane, part] += 1
-            key = ("steps" if isinstance(place, int) else place, lane, part, str(counts[place, lane, part]))
+            count = counts[place, lane, part] = counts.get((place, lane, part), 0) + 1
+            key = ("steps" if isinstance(place, int) else place, lane, part, str(count))
             key = self.keys[node.id] = keys.setdefault(key, key)
             if place in self.column:
                 by_column.setdefault(self.column[place], []).append(node)
@@ -207,7 +208,7 @@ class _Builder:
         return nodes[:first] + nodes[-last:]
 
     def _box(self, node: Node, column: int) -> Box:
-        note = badge(node, self.badges, self.measures)
+        note = badge(node, self.badges, self.measures) if self.badges else ()
         return node_box(node, self.kinds, self.keys[node.id], column, self.lane[node.id], note)
 
     def add_edges(self) -> None:
@@ -289,16 +290,17 @@ class _Builder:
 def node_box(node: Node, kinds: Kinds, key: Key, column: int, lane: str, badge: Label = ()) -> Box:
     """The box of one node."""
     kind, where = kinds.kind(node), node.where
+    label, name = kinds.labels(node, lane)
     return Box(
         kinds.elements[node.id],
         kind,
-        kinds.label(node, lane) + badge,
+        label + badge,
         key,
         column,
         lane,
         _classes(kind, node.op.name, where.step, where.scope),
         shortened(node.describe(), DETAIL_LIMIT),
-        kinds.name(node, lane) + badge,
+        name + badge,
         node.op.name,
         where.step,
     )

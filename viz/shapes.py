@@ -47,13 +47,17 @@ def port_gap(entries: dict[Road, float]) -> float:
     return max([PORT_GAP, *(width + PLAY for width in entries.values() if width)])
 
 
-def box_width(box: Box, entries: dict[Road, float]) -> float:
-    """The width that the label and the entering edges need."""
+def box_width(box: Box, least: float) -> float:
+    """The width that the label needs; that of its entries at least."""
     bold = box.kind in ("state", "loss")
     slant = BOX_HEIGHT / 2 if box.kind in ("loss", "input") else 0.0
-    text = label_width(box.label, bold) + 2 * BOX_PADDING + slant
+    return max(least, round(label_width(box.label, bold) + 2 * BOX_PADDING + slant))
+
+
+def entries_width(entries: dict[Road, float]) -> float:
+    """The width of a box that the entering edges need; a whole number, so that places are exact."""
     gap = port_gap(entries)
-    return max(BOX_MINIMUM, round(text), ceil((len(entries) - 1) * gap + 2 * side(gap)))
+    return max(BOX_MINIMUM, ceil((len(entries) - 1) * gap + 2 * side(gap)))
 
 
 def side(gap: float) -> float:
@@ -66,13 +70,15 @@ def column_shapes(scene: Scene, rows: dict[Key, int], roads: list[Road]) -> list
     entries: dict[Key, dict[Road, float]] = {}
     for edge, road in zip(scene.edges, roads, strict=True):
         own_roads = entries.setdefault(scene.boxes[edge.target].key, {})
-        own_roads[road] = max(own_roads.get(road, 0.0), marks_width(edge))
+        if edge.marks or road not in own_roads:
+            own_roads[road] = max(own_roads.get(road, 0.0), marks_width(edge))
+    least = {key: entries_width(own_roads) for key, own_roads in entries.items()}
     widths: dict[Key, float] = {}
     own: list[dict[Key, float]] = [{} for _ in scene.columns]  # the boxes of each column
     busy = [False] * len(scene.columns)
     for box in scene.boxes:
         if box.column >= 0:
-            width = own[box.column][box.key] = box_width(box, entries.get(box.key, {}))
+            width = own[box.column][box.key] = box_width(box, least.get(box.key, BOX_MINIMUM))
             widths[box.key] = max(widths.get(box.key, 0.0), width)
     for edge in scene.edges:
         if scene.boxes[edge.source].column == scene.boxes[edge.target].column:

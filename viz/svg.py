@@ -210,7 +210,7 @@ class _Writer:
                 alike = (box.kind, r.x - left, r.width, r.y, box.label[-1].level)
                 body = stencils.write(alike, left, partial(self._box, box, r))
             yield (
-                f'<g id="{box.id}" class="node {escape(box.classes)}"><title>{escape(box.detail)}</title>'
+                f'<g id="{box.id}" class="node {box.classes}"><title>{escape(box.detail)}</title>'
                 f"{body}{label_spans(box.label, scale)}</text></g>"
             )
 
@@ -243,8 +243,9 @@ class _Writer:
 
     def _samples(self) -> Iterator[tuple[list[str], float]]:
         """Each entry of the legend, drawn from x = 0 on, with its width."""
+        kinds = {box.kind for box in self.scene.boxes}
         for kind in NAMES:
-            if any(box.kind == kind for box in self.scene.boxes):
+            if kind in kinds:
                 colour = self.theme.quiet
                 paint = Paint(colour, colour, colour) if kind == "parameter" else self.theme.paints[kind]
                 yield self._sample([shape(kind, Rectangle(0.0, 0.0, 18.0, 11.0), paint)], 18.0, NAMES[kind])
@@ -253,7 +254,7 @@ class _Writer:
             place = at(Rectangle(0.0, 0.0, 11.0, 11.0))
             frame = f'<rect {place} rx="3" fill="none" stroke="{colour}" stroke-width="1.2"/>'
             yield self._sample([frame], 11.0, "weight on an edge")
-        if any(map(self.looks.forced, self.scene.edges)):
+        if any(line.kind == "forced" for line in self.lines):
             look = f'stroke="{self.theme.paints["input"].line}" stroke-width="1.3"{dash_of(FORCED_DASH)}'
             yield self._sample([f'<path d="M0 5.5H23" {look}/>'], 23.0, "given in place of a state")
         if self.scale:
