@@ -15,6 +15,7 @@ from tinygraph.passes.truncation import Truncated
 
 from .closing import close, closed_lanes
 from .dot_text import write_dot
+from .garbage import uncollected
 from .geometry import Layout
 from .labels import clean
 from .layout import lay_out
@@ -29,7 +30,6 @@ from .slopes import slope_values
 from .style import Theme, theme_named
 from .svg import Caption, size_of, write_svg
 from .tikz import write_tikz
-from .uncollected import uncollected
 
 
 @dataclass(frozen=True, repr=False)

@@ -101,24 +101,25 @@ def path(
     """A way with rounded bends, but for the points `sharp`, cut short where its head is: at its end, or at its start.
 
     Ways that are reversed are drawn from their heads, so that the dashes of those that share a way fall together.
-    The first `fixed` points are written as they are, the others by `across`.
+    The first `fixed` points stand where they are, the others by `across`; each is written from the one before it on.
     """
     start, end = points[0], points[-1]
     if reverse:
         start = _toward(start, points[1], ARROW / 2)
     else:
         end = _toward(end, points[-2], ARROW / 2)
-    parts = [f"M{_xy(start, number if fixed else across)}"]
+    pen = start
+    parts = [f"M{number(start[0]) if fixed else across(start[0])} {number(start[1])}"]
     for i in range(1, len(points) - 1):
         before, corner, after = points[i - 1 : i + 2]
-        write = number if i < fixed else across
         bend = 0.0 if i in sharp else min(BEND, _distance(before, corner) / 2, _distance(corner, after) / 2)
-        if bend < 0.5:
-            parts.append(f"L{_xy(corner, write)}")
-        else:
-            first, last = _toward(corner, before, bend), _toward(corner, after, bend)
-            parts.append(f"L{_xy(first, write)}Q{_xy(corner, write)} {_xy(last, write)}")
-    return "".join([*parts, f"L{_xy(end, across)}"])
+        turns = bend >= 0.5
+        stop, onward = (_toward(corner, before, bend), _toward(corner, after, bend)) if turns else (corner, corner)
+        parts.append(f"H{across(stop[0])}" if i == fixed else _step(pen, stop))
+        if turns:
+            parts.append(f"q{_from(stop, corner)} {_from(stop, onward)}")
+        pen = onward
+    return "".join([*parts, _step(pen, end)])
 
 
 def arrow(points: Sequence[Point], colour: str, line: float = 0.0, across: Across = number) -> str:
@@ -127,12 +128,17 @@ def arrow(points: Sequence[Point], colour: str, line: float = 0.0, across: Acros
     back, half = _toward(points[-1], before, ARROW), max(ARROW_WIDTH, line + 3.0) / 2
     across_x, across_y = (y - back[1]) / ARROW * half, (x - back[0]) / ARROW * half
     left, right = (back[0] - across_x, back[1] + across_y), (back[0] + across_x, back[1] - across_y)
-    corners = f"M{_xy((x, y), across)}L{_xy(left, across)}L{_xy(right, across)}Z"
+    corners = f"M{across(x)} {number(y)}l{_from((x, y), left)}l{_from(left, right)}z"
     return f'<path class="head" d="{corners}" fill="{colour}"/>'
 
 
-def _xy(point: Point, across: Across) -> str:
-    return f"{across(point[0])} {number(point[1])}"
+def _step(pen: Point, point: Point) -> str:
+    """A line along an axis."""
+    return f"h{number(point[0] - pen[0])}" if point[1] == pen[1] else f"v{number(point[1] - pen[1])}"
+
+
+def _from(pen: Point, point: Point) -> str:
+    return f"{number(point[0] - pen[0])} {number(point[1] - pen[1])}"
 
 
 def _distance(a: Point, b: Point) -> float:

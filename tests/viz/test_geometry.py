@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tinygraph.viz.geometry import Way
 from tinygraph.viz.labels import label_width
 from tinygraph.viz.layout import lay_out
 from tinygraph.viz.scene import build_scene
@@ -112,10 +113,11 @@ def test_the_checks_can_fail() -> None:
     layout.boxes[20] = layout.boxes[21]
     assert overlaps(layout.boxes)
     scene, layout = laid_out(CASES["lstm-2"]())
-    layout.routes[30].points[0] = (0.0, layout.routes[30].points[0][1])
-    layout.routes[30].points[1] = (layout.width, layout.routes[30].points[0][1])
+    y = layout.routes[30].points[0][1]
+    across = Way(((0.0, y), (layout.width, y)))
+    layout.routes[30] = layout.routes[30]._replace(way=across, x=0.0)
     assert pierced(scene, layout)
-    layout.routes[31].points[:2] = layout.routes[30].points[:2]
+    layout.routes[31] = layout.routes[31]._replace(way=across, x=0.0)
     assert merged(layout)
 
 
