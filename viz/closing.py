@@ -187,6 +187,9 @@ class _Closing:
             target = scene.boxes[edge.target]
             if edge.source in self.inner and target.key in self.group and target.op != "add":
                 factors.setdefault(edge.target, []).append((edge.source, edge.share))
+        for edge in scene.edges:  # a product with what a cut lets through is written on the edge into the cut
+            if scene.boxes[edge.source].op == "stop_gradient":
+                factors.setdefault(edge.source, []).extend(factors.get(edge.target, ()))
         bundles: dict[tuple[int, int], _Bundle] = {}
         for edge in scene.edges:
             if edge.source not in self.at or (edge.source in self.inner and scene.boxes[edge.target].key in self.group):

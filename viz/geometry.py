@@ -67,6 +67,7 @@ class Layout:
     routes: list[Route] = field(default_factory=list)
     gradients: list[Route] = field(default_factory=list)
     panels: list[tuple[int, str, Rectangle]] = field(default_factory=list)
+    chunks: list[tuple[int, Rectangle]] = field(default_factory=list)  # behind the columns of each chunk, by number
     headings: list[tuple[int, Point]] = field(default_factory=list)
     lane_names: list[tuple[str, Point]] = field(default_factory=list)
     marks: list[tuple[int, int, Rectangle]] = field(default_factory=list)  # what is written on edges: edge, place

@@ -7,7 +7,7 @@ own where it might meet another.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator, Mapping
 from math import ceil
 
 from .channels import Channels
@@ -292,8 +292,18 @@ class _LayOut:
         for column in self.cuts:
             x = self.column_x[column] - self.room[column] - (CLEARANCE + CUT_GAP) / 2
             layout.cuts.append((column, (x, 0.0), (x, low)))
+        layout.chunks = list(self._chunks(low, {column: x for column, (x, _), _ in layout.cuts}))
         layout.width, layout.height = self.right, low
         self._add_chart(layout)
+
+    def _chunks(self, low: float, cuts: Mapping[int, float]) -> Iterator[tuple[int, Rectangle]]:
+        """The ground of each chunk of steps, from cut to cut."""
+        of = self.scene.chunks
+        for number in dict.fromkeys(of.values()):
+            first, *_ = own = [column for column in of if of[column] == number]
+            right = self.column_x[own[-1]] + max(self.shapes[own[-1]].width, self._title_width(own[-1])) + CLEARANCE / 2
+            x = cuts.get(first, self.column_x[first] - CLEARANCE / 2)
+            yield number, Rectangle(x, 0.0, cuts.get(own[-1] + 1, right) - x, low)
 
     def _add_chart(self, layout: Layout) -> None:
         """The chart of what a truncation keeps stands at the right of everything else."""

@@ -104,6 +104,13 @@ class Scene:
         starts = self.reach.cuts if self.reach else set()
         return [i for i, column in enumerate(self.columns) if not column.hidden and column.place in starts]
 
+    @property
+    def chunks(self) -> dict[int, int]:
+        """The number of the chunk of steps that each column is of, where a truncation has chunks."""
+        known = self.reach.chunks if self.reach else {}
+        steps = {i: column.place for i, column in enumerate(self.columns) if not column.hidden}
+        return {i: known[place] for i, place in steps.items() if isinstance(place, int) and place in known}
+
 
 def build_scene(
     selection: Selection,

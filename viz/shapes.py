@@ -32,7 +32,7 @@ class Shape:
     widths: dict[Key, float] = field(default_factory=dict)
     port: dict[tuple[Key, Road], float] = field(default_factory=dict)
     leftmost: set[Key] = field(default_factory=set)  # nothing stands beside it at the left, in its row
-    rightmost: set[Key] = field(default_factory=set)
+    rightmost: set[Key] = field(default_factory=set)  # no box stands beside it at the right: an edge leaves level there
     arrangement: Arrangement | None = None
 
     def left(self, key: Key) -> float:
@@ -119,9 +119,10 @@ def _full(
     middle = {key: arrangement.vertices[i].x for key, i in arrangement.box.items()}
     shape = Shape(arrangement.width, middle, own, arrangement=arrangement)
     for order in arrangement.rows.values():
-        first, last = arrangement.vertices[order[0]], arrangement.vertices[order[-1]]
+        first = arrangement.vertices[order[0]]
+        boxes = [vertex.key for v in order if (vertex := arrangement.vertices[v]).width]
         shape.leftmost |= {first.key} if first.width else set()
-        shape.rightmost |= {last.key} if last.width else set()
+        shape.rightmost |= {*boxes[-1:]}
     return shape
 
 

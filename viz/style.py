@@ -92,6 +92,7 @@ class Theme:
     quiet: str
     lane: str
     lane_line: str
+    chunks: tuple[str, str]  # the ground of chunks of steps in turn
     edge: str
     carried: str
     gradient: str
@@ -109,6 +110,7 @@ LIGHT = Theme(
     quiet="#5b6470",
     lane="#f3f5f8",
     lane_line="#d5dae1",
+    chunks=("#e3edf8", "#fbf0dc"),
     edge="#59626e",
     carried="#12416e",
     gradient="#c2185b",
@@ -136,6 +138,7 @@ DARK = Theme(
     quiet="#a4aeba",
     lane="#1c2229",
     lane_line="#38424d",
+    chunks=("#1a2a3c", "#332a17"),
     edge="#a9b3bf",
     carried="#8cc4ff",
     gradient="#ff7aa8",

@@ -73,6 +73,9 @@ class Caption:
     shown_title: str = ""
 
 
+Entry = tuple[list[str], float]  # what stands below a picture, drawn from 0 on, with its width
+
+
 def write_svg(scene: Scene, layout: Layout, theme: Theme, caption: Caption) -> str:
     """The whole document."""
     return _Writer(scene, layout, theme).document(caption)
@@ -95,14 +98,16 @@ class _Writer:
 
     def document(self, caption: Caption) -> str:
         theme, layout = self.theme, self.layout
-        notes = [clean(note) for note in self.scene.notes]
         top = MARGIN + (TITLE_TEXT * 1.5 if caption.shown_title else 0)
         foot = top + layout.height + SMALL_TEXT * 1.4
-        widths = [text_width(caption.shown_title, TITLE_TEXT, bold=True), *(text_width(n, SMALL_TEXT) for n in notes)]
-        legend, legend_width, rows = self._legend(max([LEGEND_WIDTH, layout.width, *widths]))
-        inner = max(layout.width, legend_width, *widths)
+        notes = [self._note(clean(note)) for note in self.scene.notes]
+        title_width = text_width(caption.shown_title, TITLE_TEXT, bold=True)
+        room = max([LEGEND_WIDTH, layout.width, title_width, *(width for _, width in notes)])
+        legend, legend_width, rows = _in_lines(list(self._samples()), room, 0)
+        below, notes_width, rows = _in_lines(notes, room, rows)
+        inner = max(layout.width, title_width, legend_width, notes_width)
         width, left = number(2 * MARGIN + inner), number(MARGIN + (inner - layout.width) / 2)
-        height = number(foot + (len(notes) + rows) * LINE_HEIGHT + MARGIN / 2)
+        height = number(foot + rows * LINE_HEIGHT + MARGIN / 2)
         lines = [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
             f'role="img" aria-labelledby="title desc" class="tinygraph {theme.name}" '
@@ -120,21 +125,23 @@ class _Writer:
         for body in (self._panels(), self._edges(), *over):
             lines.extend(body)
         lines.append("</g>")
-        lines += [f'<g class="legend" transform="translate({number(MARGIN)} {number(foot)})">', *legend, "</g>"]
-        for i, note in enumerate(notes):
-            y = foot + (i + rows + 0.25) * LINE_HEIGHT + SMALL_TEXT / 3
-            lines.append(f'<g class="note">{text(MARGIN, y, note, SMALL_TEXT, theme.quiet, "start")}</g>')
+        for kind, entries in (("legend", legend), ("notes", below)):
+            place = f"translate({number(MARGIN)} {number(foot)})"
+            lines += [f'<g class="{kind}" transform="{place}">', *entries, "</g>"]
         return "\n".join([*lines, "</svg>", ""])
 
     # Behind
     def _panels(self) -> Iterable[str]:
-        theme = self.theme
+        theme, chunks = self.theme, self.scene.chunks
+        for chunk, r in self.layout.chunks:
+            yield f'<rect class="chunk" data-chunk="{chunk}" {at(r)} fill="{theme.chunks[chunk % len(theme.chunks)]}"/>'
         for column, lane, r in self.layout.panels:
             folded = self.scene.columns[column].hidden > 0
+            fill = theme.background if folded else "none" if column in chunks else theme.lane
             dash = ' stroke-dasharray="3 4"' if folded else ""
             yield (
                 f'<rect class="panel" data-lane="{escape(clean(lane))}" {at(r)} rx="8" '
-                f'fill="{theme.background if folded else theme.lane}" stroke="{theme.lane_line}"{dash}/>'
+                f'fill="{fill}" stroke="{theme.lane_line}"{dash}/>'
             )
         for column, (x, y) in self.layout.headings:
             yield text(x, y, self.scene.columns[column].title, HEADER_TEXT, theme.text, "middle", bold=True)
@@ -229,20 +236,8 @@ class _Writer:
             yield from write_chart(self.scene.reach, self.layout.chart, self.theme)
 
     # Below
-    def _legend(self, room: float) -> tuple[list[str], float, int]:
-        """A sample of each kind that occurs, in lines of at most `room`; the width of the longest, and how many."""
-        lines: list[str] = []
-        x, widest, row = 0.0, 0.0, 0
-        for parts, width in self._samples():
-            if x and x + width > room:
-                x, row = 0.0, row + 1
-            lines += [f'<g transform="translate({number(x)} {number(row * LINE_HEIGHT)})">', *parts, "</g>"]
-            x += width + 2 * BOX_PADDING
-            widest = max(widest, x)
-        return lines, widest, row + 1
-
-    def _samples(self) -> Iterator[tuple[list[str], float]]:
-        """Each entry of the legend, drawn from x = 0 on, with its width."""
+    def _samples(self) -> Iterator[Entry]:
+        """A sample of each kind that occurs."""
         kinds = {box.kind for box in self.scene.boxes}
         for kind in NAMES:
             if kind in kinds:
@@ -265,13 +260,22 @@ class _Writer:
             yield self._sample([line, arrow([(18.0, 5.5), (0.0, 5.5)], colour)], 18.0, "gradient")
         if self.layout.cuts:
             yield self._sample([f'<path d="M0 5.5H23" {cut_look(self.theme)}/>'], 23.0, "gradient cut")
+        if self.layout.chunks:
+            halves = [
+                f'<path d="M{x} 0h11v11h-11z" fill="{fill}"/>'
+                for x, fill in zip((0, 11), self.theme.chunks, strict=True)
+            ]
+            yield self._sample(halves, 22.0, "chunk")
 
-    def _sample(self, parts: list[str], width: float, words: str) -> tuple[list[str], float]:
+    def _sample(self, parts: list[str], width: float, words: str) -> Entry:
         return [*parts, text(width + 5, 9.5, words, SMALL_TEXT, self.theme.quiet, "start")], width + 5 + text_width(
             words, SMALL_TEXT
         )
 
-    def _scale_sample(self, scale: Scale) -> tuple[list[str], float]:
+    def _note(self, words: str) -> Entry:
+        return [text(0.0, 9.5, words, SMALL_TEXT, self.theme.quiet, "start")], text_width(words, SMALL_TEXT)
+
+    def _scale_sample(self, scale: Scale) -> Entry:
         """Samples of the widths and colours of gradients, with their norms."""
         title = "norm of the gradient"
         parts = [text(0.0, 9.5, title, SMALL_TEXT, self.theme.quiet, "start")]
@@ -300,3 +304,16 @@ def _gradient_line(route: Route, sharp: tuple[int, ...], line: Line, joint: bool
     way = path(back, turned, across=across) if joint else path(route.points, sharp, reverse=True, across=across)
     look = f'fill="none" stroke="{line.colour}" stroke-width="{number(line.width)}"{dash_of(line.dash)}'
     return f'<path d="{way}" {look}/>{arrow(back, line.colour, line.width, across)}'
+
+
+def _in_lines(entries: list[Entry], room: float, row: int) -> tuple[list[str], float, int]:
+    """The entries in lines of at most `room`, from number `row` on; the width of the longest, and the next row."""
+    lines: list[str] = []
+    x, widest = 0.0, 0.0
+    for parts, width in entries:
+        if x and x + width > room:
+            x, row = 0.0, row + 1
+        lines += [f'<g transform="translate({number(x)} {number(row * LINE_HEIGHT)})">', *parts, "</g>"]
+        x += width + 2 * BOX_PADDING
+        widest = max(widest, x)
+    return lines, widest, row + 1 if entries else row
