@@ -21,7 +21,7 @@ from .rows import in_order, key_edges
 from .scene import Box, Edge, Key, Mark, Scene, Weight, together
 
 DETAILS = ("cell", "gates", "nodes")
-LEAVES = ("parameter", "input", "constant")
+LEAVES = ("parameter", "input", "mask", "constant")
 NAMES_SHOWN = 3  # states named in one box
 MEMBERS_SHOWN = 12  # weights listed under one name
 

@@ -12,12 +12,12 @@ from typing import Any
 from .geometry import Layout, Point
 from .labels import clean, plain
 from .looks import Line, Looks
-from .marks import DOUBLE, number
+from .marks import DOUBLE, SLANTED, number
 from .scene import Scene
 from .style import ARROW, FONT, HEADER_TEXT, TEXT, Theme
 
 INCH = 72.0  # units; one is a point
-SHAPES = {"input": "parallelogram", "loss": "octagon", "parameter": "cds"}
+SHAPES = {**dict.fromkeys(SLANTED, "parallelogram"), "loss": "octagon", "parameter": "cds"}
 SQUARE = ("constant", "delay")
 
 

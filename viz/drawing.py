@@ -109,6 +109,7 @@ def draw(
     theme: str = "light",
     truncation: Truncated | None = None,
     notation: Mapping[str, str] | None = None,
+    legend: bool = True,
 ) -> Drawing:
     """Draw an unrolled net, a stack of nets, a graph, a node, or nodes in lists and dicts: all that they depend on.
 
@@ -134,6 +135,7 @@ def draw(
     truncation  what `tg.truncate` returned for these steps: dashed lines where gradients are cut, and beside the
               picture a chart of the pairs (s, t) that are kept, in which the loss at t reaches step s
     notation  LaTeX for labels, {"U": "W_{hh}"}, spelled in plain characters with subscripts and accents
+    legend    whether what the boxes and lines mean stands below
 
     Raises `DrawingError` for what cannot be drawn, `GraphError` for nodes of different tapes,
     `UnknownNameError` for a notation of what is not drawn.
@@ -160,7 +162,7 @@ def draw(
     layout = lay_out(scene)
     description = _describe(scene)
     drawn = {box.id for box in scene.boxes}
-    caption = Caption(clean(title) or _default_title(what), description, clean(title))
+    caption = Caption(clean(title) or _default_title(what), description, clean(title), bool(legend))
     return Drawing(
         write_svg(scene, layout, paint, caption),
         description,

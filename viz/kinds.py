@@ -42,14 +42,14 @@ class Kinds:
         self.absorbed = {  # scalar constants that are written into the operations that use them
             node.id for node in leaves if node.op.name == "constant" and node.shape == () and node.step is None
         }
-        self.written = self.absorbed | {  # what has its name in the sign of an operation
-            node.id for node in leaves if node.op.name == "parameter" and places[node.id] == RAIL
-        }
+        rail = {node.id for node in leaves if node.op.name == "parameter" and places[node.id] == RAIL}
+        self.written = self.absorbed | rail  # what has its name in the sign of an operation
+        self.shared = {id for id in rail if self.uses[id] > 1}
         self.signs: dict[tuple[Any, ...], tuple[Label, Label]] = {}  # of operations that are alike
 
     def kind(self, node: Node) -> str:
         if node.op.leaf:
-            return node.op.name
+            return "mask" if node.op.name == "input" and node.kind == "boolean" else node.op.name
         where = node.where
         if where.label in self.states and where.step is not None:
             return "state"
@@ -58,13 +58,16 @@ class Kinds:
         return "value" if where.label else "op"
 
     def part(self, node: Node) -> str:
-        """What the node is called in the cell, the same at every step; an initial state is its state."""
+        """What the node is called in the cell, the same at every step: x for an input x_3 of step 3.
+
+        An operation without a name goes by its sign and the shared parameters that it uses, so that U h is known from
+        W x where a first step has no past.
+        """
         where = node.where
-        if node.op.leaf and where.step is not None:
-            name = where.label.removesuffix(f"_{where.step}")
-            if name in self.states:
-                return f"={name}"
-        return f"={where.label}" if where.label else node.op.name
+        name = where.label.removesuffix(f"_{where.step}") if node.op.leaf else where.label
+        if name:
+            return f"={name}"
+        return " ".join([node.op.name, *[arg.attrs["name"] for arg in node.args if arg.id in self.shared]])
 
     def label(self, node: Node, lane: str) -> Label:
         """What is written in the box of a node."""

@@ -38,6 +38,7 @@ ROW = 30.0
 BOXES: dict[str, tuple[Label, str, str]] = {
     "parameter": (name_label("W"), "parameter", "one node for all steps; a line from its tag leads to every use"),
     "input": (name_label("x", 3), "input", "given at a step, or once for all steps"),
+    "mask": (name_label("m", 3), "mask", "which examples of a batch still go on at this step"),
     "constant": ((*name_label("h", 0), Span(" = 0")), "constant", "such as the state before the first step"),
     "state": (name_label("h", 3), "state", "carried from step to step"),
     "value": ((*name_label("i", 3), Span(" = σ")), "named value", "a gate, an output: what the equations name"),

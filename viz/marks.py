@@ -9,6 +9,7 @@ from .geometry import Point, Rectangle
 from .labels import Label, clean
 from .style import ARROW, ARROW_WIDTH, BEND, CORNER, HEIGHT, SUBSCRIPT, TEXT, Paint
 
+SLANTED = ("input", "mask")  # kinds that are parallelograms
 DOUBLE = ("value", "cell")  # kinds with a second outline
 
 
@@ -55,7 +56,7 @@ def dash_of(pattern: str) -> str:
 def corners(kind: str, r: Rectangle) -> list[Point]:
     """The corners of a box that is no rectangle; empty for one that is."""
     slant, middle = r.height / 3, r.middle[1]
-    if kind == "input":
+    if kind in SLANTED:
         return [(r.x, r.bottom), (r.x + slant, r.y), (r.right, r.y), (r.right - slant, r.bottom)]
     if kind == "loss":
         return [

@@ -13,6 +13,7 @@ from math import ceil
 from .arrangement import Arrangement, arrange
 from .edge_marks import marks_width
 from .labels import label_width
+from .marks import SLANTED
 from .roads import Road
 from .rows import key_edges
 from .scene import Box, Key, Scene
@@ -50,7 +51,7 @@ def port_gap(entries: dict[Road, float]) -> float:
 def box_width(box: Box, least: float) -> float:
     """The width that the label needs; that of its entries at least."""
     bold = box.kind in ("state", "loss")
-    slant = BOX_HEIGHT / 2 if box.kind in ("loss", "input") else 0.0
+    slant = BOX_HEIGHT / 2 if box.kind in ("loss", *SLANTED) else 0.0
     return max(least, round(label_width(box.label, bold) + 2 * BOX_PADDING + slant))
 
 

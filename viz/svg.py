@@ -58,7 +58,7 @@ from .style import (
 )
 
 NAMES = {  # of the kinds, in the order of the legend
-    "parameter": "parameter", "input": "input", "constant": "constant", "state": "state", "cell": "cell",
+    "parameter": "parameter", "input": "input", "mask": "mask", "constant": "constant", "state": "state", "cell": "cell",
     "value": "named value", "op": "operation", "loss": "loss or result", "delay": "delay of one step or more",
     "fold": "folded",
 }  # fmt: skip
@@ -71,6 +71,7 @@ class Caption:
     title: str
     description: str
     shown_title: str = ""
+    legend: bool = True
 
 
 Entry = tuple[list[str], float]  # what stands below a picture, drawn from 0 on, with its width
@@ -100,10 +101,11 @@ class _Writer:
         theme, layout = self.theme, self.layout
         top = MARGIN + (TITLE_TEXT * 1.5 if caption.shown_title else 0)
         foot = top + layout.height + SMALL_TEXT * 1.4
-        notes = [self._note(clean(note)) for note in self.scene.notes]
+        samples = list(self._samples()) if caption.legend else []
+        notes = [self._note(clean(note)) for note in self.scene.notes] if caption.legend else []
         title_width = text_width(caption.shown_title, TITLE_TEXT, bold=True)
-        room = max([LEGEND_WIDTH, layout.width, title_width, *(width for _, width in notes)])
-        legend, legend_width, rows = _in_lines(list(self._samples()), room, 0)
+        room = max([LEGEND_WIDTH, layout.width, title_width, *[width for _, width in notes]])
+        legend, legend_width, rows = _in_lines(samples, room, 0)
         below, notes_width, rows = _in_lines(notes, room, rows)
         inner = max(layout.width, title_width, legend_width, notes_width)
         width, left = number(2 * MARGIN + inner), number(MARGIN + (inner - layout.width) / 2)
