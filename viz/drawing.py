@@ -13,6 +13,7 @@ from tinygraph.errors import DrawingError, expect
 from tinygraph.graph import Node
 from tinygraph.passes.truncation import Truncated
 
+from .attending import attend, find_looks
 from .closing import close, closed_lanes
 from .dot_text import write_dot
 from .garbage import uncollected
@@ -110,6 +111,7 @@ def draw(
     truncation: Truncated | None = None,
     notation: Mapping[str, str] | None = None,
     legend: bool = True,
+    attention: str = "",
 ) -> Drawing:
     """Draw an unrolled net, a stack of nets, a graph, a node, or nodes in lists and dicts: all that they depend on.
 
@@ -136,6 +138,8 @@ def draw(
               picture a chart of the pairs (s, t) that are kept, in which the loss at t reaches step s
     notation  LaTeX for labels, {"U": "W_{hh}"}, spelled in plain characters with subscripts and accents
     legend    whether what the boxes and lines mean stands below
+    attention  the label of weights, such as "alpha", with which steps look at a memory: it is drawn as edges from what
+              is remembered to the steps that look at it, as strong as the weights for these `feeds`
 
     Raises `DrawingError` for what cannot be drawn, `GraphError` for nodes of different tapes,
     `UnknownNameError` for a notation of what is not drawn.
@@ -158,6 +162,10 @@ def draw(
     else:
         scene = build_scene(selection, fold, notation, reach, measures, shown)
     scene = close(scene, closed_lanes(scene.lanes, detail, open, closed))
+    if attention:
+        if feeds is None:
+            raise DrawingError("the weights of attention need values", fix="give feeds: net.initial(seed=0) | {...}")
+        scene = attend(scene, find_looks(selection, attention), measures.values)
     scene = scene if fold is False else fold_rail(scene)
     layout = lay_out(scene)
     description = _describe(scene)

@@ -40,7 +40,8 @@ def gate_chart(net: Unrolled, feeds: Mapping[Any, Any], theme: Theme) -> Chart:
         )
     panels = []
     for name, values in evaluate(gates, feeds).items():
-        means = [value.mean(axis=0) if node.batched else value for node, value in zip(gates[name], values, strict=True)]
+        ranked = zip(values, [node.ndim for node in gates[name]], strict=True)
+        means = [np.mean(value, axis=0) if np.ndim(value) > rank else value for value, rank in ranked]
         panels.append(partial(_activity, clean(name), np.array([np.ravel(mean) for mean in means]).T))
     return make_sheet(panels, theme, f"gates of {net.cell.name} over {net.steps} steps: {', '.join(map(clean, gates))}")
 

@@ -8,9 +8,11 @@ from typing import NamedTuple
 from .places import AFTER
 from .scale import scale_of
 from .scene import Box, Edge, Mark, Scene
-from .style import FORCED_DASH, GRADIENT_DASH, ZERO_DASH, Paint, Theme, letters_on, rail_colour
+from .style import FORCED_DASH, GRADIENT_DASH, ZERO_DASH, Paint, Theme, letters_on, mixed, rail_colour
 
 CARRIED_WIDTH, EDGE_WIDTH, GRADIENT_WIDTH = 2.0, 1.3, 1.4
+ATTENTION_WIDTH = 1.7  # more, for a weight of 1
+LEAST_OPACITY = 0.12
 FOLDED_DASH = "5 3"
 
 
@@ -48,6 +50,8 @@ class Looks:
         """The look of a forward edge."""
         source, target = self.scene.boxes[edge.source], self.scene.boxes[edge.target]
         written = self._written(edge) if edge.marks else ""
+        if edge.attention is not None:
+            return self.attention(edge.attention)
         if source.column < 0:
             line = self.uses[source.id]
         elif self._carried(source, target):
@@ -57,6 +61,12 @@ class Looks:
         else:
             line = Line(written, "", EDGE_WIDTH, "local") if written else self.local
         return line._replace(dash=FOLDED_DASH) if edge.folded else line
+
+    def attention(self, weight: float) -> Line:
+        """The look of a look at a memory: as if it were so opaque, but that lines that share a way do not add up."""
+        share = min(max(weight, 0.0), 1.0)
+        colour = mixed(self.theme.background, self.theme.attention, LEAST_OPACITY + (1 - LEAST_OPACITY) * share)
+        return Line(colour, "", EDGE_WIDTH + ATTENTION_WIDTH * share, "attention")
 
     def gradient(self, edge: Edge) -> Line:
         """The look of the gradient along an edge."""

@@ -78,6 +78,7 @@ class Edge(NamedTuple):
     marks: tuple[Mark, ...] = ()
     share: float | None = None  # the norm of the gradient that goes along it, where it was measured
     loop: bool = False  # it comes round to a part below it in its own column
+    attention: float | None = None  # the weight with which its target looks at its source
 
 
 @dataclass

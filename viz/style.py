@@ -60,7 +60,7 @@ FORCED_DASH = "7 2.5 1.5 2.5"  # of a value that is fed in place of a state
 ZERO_DASH = "1 4"  # of a gradient that is exactly zero
 FLOW_WIDTH = (0.9, 5.0)  # of the weakest and the strongest gradient
 FLOW_DECADES = (12.0, 2.0)  # that a scale spans at most and at least; what is weaker looks like the weakest
-JOINT = 60.0  # between two pictures side by side
+JOINT = 52.0  # between two pictures side by side
 CUT_WIDTH = 2.0
 CUT_DASH = "9 5"
 CUT_GAP = 10.0  # room for the line of a cut, between the edges of a gap and the next column
@@ -96,6 +96,7 @@ class Theme:
     edge: str
     carried: str
     gradient: str
+    attention: str
     now: str
     changes: Mapping[str, str]  # added, removed, merged, cut
     paints: Mapping[str, Paint]
@@ -114,6 +115,7 @@ LIGHT = Theme(
     edge="#59626e",
     carried="#12416e",
     gradient="#c2185b",
+    attention="#7a3d00",
     now="#d96c00",
     changes={"added": "#00805e", "removed": "#b3261e", "merged": "#5b3fa0", "cut": "#c2185b"},
     paints={
@@ -143,6 +145,7 @@ DARK = Theme(
     edge="#a9b3bf",
     carried="#8cc4ff",
     gradient="#ff7aa8",
+    attention="#ffb870",
     now="#ffd166",
     changes={"added": "#2fc79c", "removed": "#ff8a80", "merged": "#b79cf0", "cut": "#ff7aa8"},
     paints={
@@ -180,6 +183,12 @@ def letters_on(theme: Theme, fill: str) -> str:
         return 0.299 * red + 0.587 * green + 0.114 * blue
 
     return max((theme.text, theme.background), key=lambda colour: abs(light(colour) - light(fill)))
+
+
+def mixed(ground: str, colour: str, share: float) -> str:
+    """A colour that is as opaque as `share`, from 0 to 1, on a ground."""
+    pairs = [(int(ground[i : i + 2], 16), int(colour[i : i + 2], 16)) for i in (1, 3, 5)]
+    return "#" + "".join(f"{round(a + (b - a) * share):02x}" for a, b in pairs)
 
 
 def rail_colour(theme: Theme, index: int) -> tuple[str, str]:

@@ -9,7 +9,7 @@ on the graph alone: numbers are written with a fixed format and nothing is itera
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -33,7 +33,6 @@ from .marks import (
 )
 from .measuring import short
 from .reach_chart import cut_look, write_chart
-from .scale import Scale
 from .scene import Box, Scene
 from .stencil import Stencils
 from .style import (
@@ -58,10 +57,13 @@ from .style import (
 )
 
 NAMES = {  # of the kinds, in the order of the legend
-    "parameter": "parameter", "input": "input", "mask": "mask", "constant": "constant", "state": "state", "cell": "cell",
-    "value": "named value", "op": "operation", "loss": "loss or result", "delay": "delay of one step or more",
-    "fold": "folded",
+    "parameter": "parameter", "input": "input", "mask": "mask", "constant": "constant", "state": "state",
+    "cell": "cell", "value": "named value", "op": "operation", "loss": "loss or result",
+    "delay": "delay of one step or more", "fold": "folded",
 }  # fmt: skip
+
+
+LOOKS = (0.0, 0.25, 0.5, 0.75, 1.0)  # weights of attention in the legend
 
 
 @dataclass(frozen=True)
@@ -251,11 +253,15 @@ class _Writer:
             place = at(Rectangle(0.0, 0.0, 11.0, 11.0))
             frame = f'<rect {place} rx="3" fill="none" stroke="{colour}" stroke-width="1.2"/>'
             yield self._sample([frame], 11.0, "weight on an edge")
+        if any(line.kind == "attention" for line in self.lines):
+            yield self._scale_sample("weight of attention", [(w, self.looks.attention(w)) for w in LOOKS], "g")
         if any(line.kind == "forced" for line in self.lines):
             look = f'stroke="{self.theme.paints["input"].line}" stroke-width="1.3"{dash_of(FORCED_DASH)}'
             yield self._sample([f'<path d="M0 5.5H23" {look}/>'], 23.0, "given in place of a state")
         if self.scale:
-            yield self._scale_sample(self.scale)
+            norms = self.scale.samples()
+            looks = [Line(self.scale.colour(n, self.theme), "", self.scale.width(n), "") for n in norms]
+            yield self._scale_sample("norm of the gradient", list(zip(norms, looks, strict=True)))
         elif self.layout.gradients:
             colour = self.theme.gradient
             line = f'<path d="M18 5.5H0" stroke="{colour}" stroke-width="1.4"{dash_of(GRADIENT_DASH)}/>'
@@ -277,15 +283,14 @@ class _Writer:
     def _note(self, words: str) -> Entry:
         return [text(0.0, 9.5, words, SMALL_TEXT, self.theme.quiet, "start")], text_width(words, SMALL_TEXT)
 
-    def _scale_sample(self, scale: Scale) -> Entry:
-        """Samples of the widths and colours of gradients, with their norms."""
-        title = "norm of the gradient"
+    def _scale_sample(self, title: str, samples: Sequence[tuple[float, Line]], form: str = ".1g") -> Entry:
+        """Samples of widths and colours, with their numbers."""
         parts = [text(0.0, 9.5, title, SMALL_TEXT, self.theme.quiet, "start")]
         x = text_width(title, SMALL_TEXT) + BOX_PADDING
-        for norm in scale.samples():
-            look = f'stroke="{scale.colour(norm, self.theme)}" stroke-width="{number(scale.width(norm))}"'
-            words = f"{norm:.1g}"
-            parts.append(f'<path d="M{number(x)} 5.5H{number(x + 20)}" {look}/>')
+        for value, line in samples:
+            look = f'stroke="{line.colour}" stroke-width="{number(line.width)}"'
+            words = f"{value:{form}}"
+            parts.append(f'<path d="M{number(x)} 5.5h20" {look}/>')
             parts.append(text(x + 24, 9.5, words, SMALL_TEXT, self.theme.quiet, "start"))
             x += 24 + text_width(words, SMALL_TEXT) + BOX_PADDING
         return parts, x
