@@ -50,7 +50,6 @@ def attend(scene: Scene, looks: list[Look], values: Mapping[int, Any]) -> Scene:
     at = {box.id: i for i, box in enumerate(scene.boxes)}
     new = replace(scene, edges=[], notes=list(scene.notes))
     by_place = {(scene.elements[look.memory.id], look.weights.step): look for look in looks}
-    gone = {at[scene.elements[look.memory.id]] for look in looks if scene.elements[look.memory.id] in at}
     made: list[Edge] = []
     for edge in scene.edges:
         look = by_place.get((scene.boxes[edge.source].id, scene.boxes[edge.target].step))
@@ -64,8 +63,8 @@ def attend(scene: Scene, looks: list[Look], values: Mapping[int, Any]) -> Scene:
             name = f"{scene.elements[arg.id]}--{scene.boxes[edge.target].id}--look--{position}"
             made.append(Edge(name, source, edge.target, position, edge.gradient, attention=float(weight)))
     new.edges += sorted(made, key=lambda edge: edge.attention or 0.0)  # the strongest on top
-    seen = {at[scene.elements[look.seen.id]] for look in looks if look.seen and scene.elements[look.seen.id] in at}
-    return _without(new, gone | seen)
+    parts = [look.memory for look in looks] + [look.seen for look in looks if look.seen is not None]
+    return _without(new, {at[scene.elements[part.id]] for part in parts if scene.elements[part.id] in at})
 
 
 def _without(scene: Scene, gone: set[int]) -> Scene:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -106,7 +107,9 @@ def test_the_reader_finds_faults() -> None:
     seen = read_svg(svg)
     long = svg.replace("<tspan>h</tspan>", "<tspan>hidden state</tspan>", 1)
     assert any("leaves its box" in fault for fault in faults(long))
-    level = (seen.boxes["h_2"].top + seen.boxes["h_2"].bottom) / 2
+    moved = re.search(r'class="drawing" transform="translate\([\d.]+ ([\d.]+)\)', svg)
+    assert moved
+    level = seen.boxes["h_2"].top + 5 - float(moved[1])
     wide = svg.replace('<path d="M', f'<path d="M0 {level}h900M', 1)
     assert any("runs through h_2" in fault for fault in faults(wide))
     assert any("leaves it" in fault for fault in faults(wide))

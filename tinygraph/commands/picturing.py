@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,10 @@ from ..cells import Cell
 from ..errors import DrawingError, UsageError
 from ..graph import Graph, Kind, Node, Steps
 from ..initialisers import initialise
-from ..unrolling import unroll
+from ..unrolling import Unrolled, unroll
 from .own_file import load_object, names_a_file
 
+METRICS = ".jsonl"  # how the name of a run's metrics ends
 SIZE, FRAMES_SIZE = 4, 2  # of the vectors of a cell that is drawn
 PICTURES = (viz.Chart, viz.Comparison, viz.Drawing, viz.Frames)
 
@@ -30,14 +32,17 @@ class Wish:
     steps: int = 4
     loss: bool = False
     frames: bool = False
+    gates: bool = False
     seed: int = 0
     options: Mapping[str, Any] | None = None  # for `viz.draw`
 
 
 def picture_of(wish: Wish) -> Any:
     """A drawing, a comparison, or frames. Raises what cells, files and pictures raise."""
-    found, feeds = _found(wish.target)
     options = dict(wish.options or {})
+    if wish.target.endswith(METRICS):
+        return viz.chart(Path(wish.target), theme=options.get("theme", "light"))
+    found, feeds = _found(wish.target)
     if isinstance(found, PICTURES):
         return found
     if isinstance(found, models.System):
@@ -49,6 +54,9 @@ def picture_of(wish: Wish) -> Any:
     if isinstance(found, Cell):
         options["title"] = f"{found.name}, {wish.steps} steps"
         found = _unrolled(found, wish)
+    if wish.gates:
+        values = example_feeds(found.graph, wish.seed) if feeds is None and isinstance(found, Unrolled) else feeds
+        return viz.chart(found, feeds=values, theme=options.get("theme", "light"))
     if not wish.frames:
         return viz.draw(found, **options)
     if not isinstance(found, Node):
