@@ -34,8 +34,8 @@ def find_junctions(routes: Sequence[Route]) -> Junctions:
         alike = tuple([(route.way, route.x - left) for route in own])
         if alike not in known:
             ways = [route._replace(x=route.x - left).points for route in own]
-            points = junctions(ways)
-            known[alike] = sorted(points), [_those(way, points) for way in ways]
+            meeting = junctions(ways)
+            known[alike] = sorted(meeting), [_those(way, meeting) for way in ways]
         points, sharp = known[alike]
         found.dots[net] = [(x + left, y) for x, y in points]
         for index, numbers in zip(members, sharp, strict=True):

@@ -60,7 +60,7 @@ def _checked(record: Any) -> Record:
     good = isinstance(known, Mapping) and all(_is_number(known.get(name)) for name in ("update", "loss"))
     if not good or not all(_is_number(known[name]) for name in SERIES if known.get(name) is not None):
         raise DrawingError(f"{record!r:.80} is no record of an update", fix='{"update": 1, "loss": 4.2}')
-    return known  # type: ignore[no-any-return]  # a mapping, as was just seen
+    return known
 
 
 def _is_number(value: Any) -> bool:
@@ -68,7 +68,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _curves(records: list[Record], axes: Axes, theme: Theme) -> None:
-    looks = {
+    looks: dict[str, Any] = {
         "loss": {"color": theme.quiet, "linewidth": 0.8, "alpha": 0.7},
         "smooth": {"color": rail_colour(theme, 0)[0], "linewidth": 2.0},
         "validation": {"color": rail_colour(theme, 1)[0], "linestyle": "--", "marker": "o", "markersize": 4},

@@ -177,8 +177,8 @@ class _Builder:
                 continue
             place, lane, part = self.places[node.id], self.lane[node.id], self.kinds.part(node)
             count = counts[place, lane, part] = counts.get((place, lane, part), 0) + 1
-            key = ("steps" if isinstance(place, int) else place, lane, part, str(count))
-            key = self.keys[node.id] = keys.setdefault(key, key)
+            found: Key = ("steps" if isinstance(place, int) else place, lane, part, str(count))
+            key = self.keys[node.id] = keys.setdefault(found, found)
             if place in self.column:
                 by_column.setdefault(self.column[place], []).append(node)
             else:

@@ -117,6 +117,7 @@ def add_heat(
     `words` name the scale; `first` are the numbers of the first column and row.
     """
     from matplotlib.colors import LinearSegmentedColormap
+    from matplotlib.ticker import MaxNLocator
 
     colours = LinearSegmentedColormap.from_list("flow", theme.flow)
     values = np.ma.masked_invalid(table)
@@ -136,9 +137,9 @@ def add_heat(
     bar = axes.figure.colorbar(drawn, ax=axes)
     bar.set_label(words, color=theme.text)
     bar.ax.tick_params(colors=theme.quiet)
-    bar.outline.set_edgecolor(theme.lane_line)  # type: ignore[operator]
-    for axis, count in ((axes.xaxis, columns), (axes.yaxis, rows)):
-        axis.get_major_locator().set_params(integer=True, min_n_ticks=min(count, 2))  # type: ignore[attr-defined]
+    bar.outline.set_edgecolor(theme.lane_line)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
 VECTORS = 4096  # cells of a heat map drawn one by one; a larger one is an image in the picture
