@@ -155,14 +155,18 @@ def _part(arrangement: Arrangement) -> None:
 
 
 def _free(x: float, below: list[float], beside: list[float], low: float, high: float, apart: float = PORT_GAP) -> float:
-    """The place nearest to x that is clear of the edges below and of those beside it, if there is one."""
-    for shift in (0.0, 4.0, -4.0, 5.0, -5.0, 8.0, -8.0, 12.0, -12.0):
-        if (
-            low <= x + shift <= high
-            and all(abs(x + shift - other) >= NEAR for other in below)
-            and all(abs(x + shift - other) >= apart for other in beside)
-        ):
-            return x + shift
+    """The place nearest to x that is clear of the edges below and of those beside it, if there is one.
+
+    Where there is none `apart` from those beside it, they may come as near as two edges can be told apart.
+    """
+    for least in (apart, NEAR):
+        for shift in (0.0, 4.0, -4.0, 5.0, -5.0, 8.0, -8.0, 12.0, -12.0):
+            if (
+                low <= x + shift <= high
+                and all(abs(x + shift - other) >= NEAR for other in below)
+                and all(abs(x + shift - other) >= least for other in beside)
+            ):
+                return x + shift
     return x
 
 

@@ -123,7 +123,7 @@ def test_the_check_of_marks_can_fail() -> None:
 
 
 @pytest.mark.parametrize("options", [{"cell": "gru"}, {"cell": "elman", "attention": "dot"}])
-@pytest.mark.parametrize("level", ["cell", "rolled", "rolled cell"])
+@pytest.mark.parametrize("level", ["cell", "gates", "rolled", "rolled cell"])
 def test_sequence_to_sequence_is_tidy(options: dict[str, str], level: str) -> None:
     model = models.SequenceToSequence(5, 4, hidden=3, embedding=2, **options)
     scene, layout = built(model.unroll(3, 3).loss, level)
