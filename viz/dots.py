@@ -52,23 +52,25 @@ def junctions(ways: list[list[Point]]) -> set[Point]:
     """The points where at least three directions meet among ways that run along the axes."""
     if len(ways) < 2:
         return set()
-    lines: tuple[dict[float, list[tuple[float, float]]], ...] = (defaultdict(list), defaultdict(list))
+    lines: tuple[dict[float, set[tuple[float, float]]], ...] = (defaultdict(set), defaultdict(set))
     for way in ways:
         for a, b in pairwise(way):
             axis = 0 if a[1] == b[1] else 1  # 0 runs across, 1 up
-            low, high = sorted((a[axis], b[axis]))
-            lines[axis][a[1 - axis]].append((low, high))
+            low, high = a[axis], b[axis]
+            lines[axis][a[1 - axis]].add((low, high) if low < high else (high, low))
     merged = [{at: _merged(pieces) for at, pieces in by_place.items()} for by_place in lines]
     found: set[Point] = set()
     for way in ways:
         for point in way[1:-1]:
+            if point in found:
+                continue
             directions = sum(_arms(merged[axis].get(point[1 - axis], []), point[axis]) for axis in (0, 1))
             if directions >= 3:
                 found.add(point)
     return found
 
 
-def _merged(pieces: list[tuple[float, float]]) -> list[tuple[float, float]]:
+def _merged(pieces: set[tuple[float, float]]) -> list[tuple[float, float]]:
     result: list[tuple[float, float]] = []
     for low, high in sorted(pieces):
         if result and low <= result[-1][1]:

@@ -20,9 +20,9 @@ def names_of_elements(nodes: list[Node]) -> dict[int, str]:
     names: dict[int, str] = {}
     taken: set[str] = set(RESERVED)
     for node in nodes:
-        name = word(write_name(node, True, False)) if node.label else f"n{node.id}"
-        names[node.id] = name if name not in taken else f"{name}--n{node.id}"
-        taken.add(names[node.id])
+        name = word(write_name(node, True, False)) if node.where.label else f"n{node.id}"
+        name = names[node.id] = name if name not in taken else f"{name}--n{node.id}"
+        taken.add(name)
     return names
 
 

@@ -67,7 +67,8 @@ class Kinds:
         name = where.label.removesuffix(f"_{where.step}") if node.op.leaf else where.label
         if name:
             return f"={name}"
-        return " ".join([node.op.name, *[arg.attrs["name"] for arg in node.args if arg.id in self.shared]])
+        weights = [arg.attrs["name"] for arg in node.args if arg.id in self.shared]
+        return " ".join([node.op.name, *weights]) if weights else node.op.name
 
     def label(self, node: Node, lane: str) -> Label:
         """What is written in the box of a node."""
@@ -127,14 +128,15 @@ class Kinds:
 def _carried(nodes: list[Node]) -> set[str]:
     """The labels of what is computed at a step and read at a later one."""
     found: set[str] = set()
+    steps = {node.id: node.step for node in nodes}
     for node in nodes:
-        step = node.step
+        step = steps[node.id]
         if step is not None:
             for arg in node.args:
-                where = arg.where
-                if where.step is not None and where.step < step and where.label and not arg.op.leaf:
-                    found.add(where.label)
-    return found
+                earlier = steps[arg.id]
+                if earlier is not None and earlier < step and not arg.op.leaf:
+                    found.add(arg.label)
+    return found - {""}
 
 
 def _local(name: str, lane: str) -> str:

@@ -60,15 +60,14 @@ class _LayOut:
         self.spans = self._lane_rows()
 
     def run(self) -> Layout:
-        for edge in self.scene.edges:
+        pairs = [(e, r) for e, r in zip(self.scene.edges, self.roads, strict=True) if e.marks or r.kind != "local"]
+        for edge, _ in pairs:
             source = self.scene.boxes[edge.source]
             if 0 <= source.column < self.scene.boxes[edge.target].column:
                 self.leaving.add((source.column, self.rows[source.key]))
-        pairs = list(zip(self.scene.edges, self.roads, strict=True))
-        self.entered = {edge.target for edge, road in pairs if self._level(edge, road)}
+        self.entered = {edge.target for edge, road in pairs if road.kind == "carry" and self._level(edge, road)}
         for edge, road in pairs:
-            if edge.marks or road.kind != "local":
-                self._book(edge, road)
+            self._book(edge, road)
         self._book_local()
         self.channels.settle(apart={low for low, _ in self.spans.values() if low > 0})
         self.channels.move(self._headings() - self.channels.top)

@@ -99,6 +99,10 @@ class Scene:
     enclosed: int = 0  # nodes that stand for themselves no more, in closed boxes
     elements: Mapping[int, str] = field(default_factory=dict)  # what each node is called, by id
 
+    def has(self, place: Place) -> bool:
+        """Whether a column has this place."""
+        return any(column.place == place for column in self.columns)
+
     @property
     def cuts(self) -> list[int]:
         """The columns before which gradients are cut."""

@@ -90,13 +90,14 @@ def column_shapes(scene: Scene, rows: dict[Key, int], roads: list[Road]) -> list
     for column, keys in enumerate(own):
         if busy[column]:
             groups.setdefault(next(iter(keys))[0], {}).update(keys)
+    edges = key_edges(scene)
     for column, keys in enumerate(own):
         group = next(iter(keys))[0] if keys else ""
         if not busy[column]:
             shapes.append(_narrow(own[column], rows))
         else:
             if group not in full:
-                full[group] = _full(groups[group], widths, rows, key_edges(scene), scene.tree)
+                full[group] = _full(groups[group], widths, rows, edges, scene.tree)
             shapes.append(full[group])
     for key, roads_in in entries.items():
         if all(key in shape.leftmost & shape.rightmost for shape in shapes if key in shape.middle):
