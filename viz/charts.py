@@ -12,12 +12,12 @@ from tinygraph.flow.per_use import Contributions
 from tinygraph.flow.summary import GradientFlow
 from tinygraph.unrolling import Unrolled
 
-from .contribution_chart import contribution_chart
-from .flow_chart import flow_chart
-from .gate_chart import gate_chart
-from .loss_chart import loss_chart, read_metrics
+from .contribution_chart import plot_contributions
+from .flow_chart import plot_flow
+from .gate_chart import plot_gates
+from .loss_chart import plot_losses, read_metrics
 from .sheet import Chart
-from .spectrum_chart import spectrum_chart
+from .spectrum_chart import plot_spectrum
 from .style import theme_named
 
 
@@ -34,19 +34,21 @@ def chart(what: Any, *, feeds: Mapping[Any, Any] | None = None, theme: str = "li
     """
     paint = theme_named(theme)
     if isinstance(what, GradientFlow):
-        return flow_chart(what, paint)
+        return plot_flow(what, paint)
     if isinstance(what, Spectrum):
-        return spectrum_chart(what, paint)
+        return plot_spectrum(what, paint)
     if isinstance(what, (str, os.PathLike)):
-        return loss_chart(read_metrics(what), paint)
+        return plot_losses(read_metrics(what), paint)
     if isinstance(what, (list, tuple)):
-        return loss_chart(what, paint)
-    if isinstance(what, (Contributions, Unrolled)):
-        if not isinstance(feeds, Mapping):
-            raise UsageError("this chart needs values", fix="viz.chart(net, feeds=net.initial(seed=0) | {'x': x})")
-        return (
-            contribution_chart(what, feeds, paint)
-            if isinstance(what, Contributions)
-            else gate_chart(what, feeds, paint)
-        )
+        return plot_losses(what, paint)
+    if isinstance(what, Contributions):
+        return plot_contributions(what, _given(feeds), paint)
+    if isinstance(what, Unrolled):
+        return plot_gates(what, _given(feeds), paint)
     raise UsageError(f"no chart is made of {what!r:.80}", fix="viz.chart(tg.gradient_flow(models.lstm))")
+
+
+def _given(feeds: Mapping[Any, Any] | None) -> Mapping[Any, Any]:
+    if not isinstance(feeds, Mapping):
+        raise UsageError("this chart needs values", fix="viz.chart(net, feeds=net.initial(seed=0) | {'x': x})")
+    return feeds

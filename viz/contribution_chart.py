@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def contribution_chart(parts: Contributions, feeds: Mapping[Any, Any], theme: Theme) -> Chart:
+def plot_contributions(parts: Contributions, feeds: Mapping[Any, Any], theme: Theme) -> Chart:
     """The norms of `tg.contributions` for these feeds. Raises what `evaluate` raises."""
     norms = parts.norms(feeds)
     name = clean(parts.parameter.name)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def flow_chart(flow: GradientFlow, theme: Theme) -> Chart:
+def plot_flow(flow: GradientFlow, theme: Theme) -> Chart:
     """What `tg.gradient_flow` measured."""
     panels: list[Panel] = [
         partial(_norms, flow),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SQUASHED = ("sigmoid", "softmax")
 
 
-def gate_chart(net: Unrolled, feeds: Mapping[Any, Any], theme: Theme) -> Chart:
+def plot_gates(net: Unrolled, feeds: Mapping[Any, Any], theme: Theme) -> Chart:
     """The gates of a net for these feeds, means over the examples of a batch.
 
     Raises `DrawingError` for a net without gates, and what `evaluate` raises.

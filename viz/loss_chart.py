@@ -25,7 +25,7 @@ SERIES = {"loss": "each update", "smooth": "smoothed", "validation": "held-out t
 Record = Mapping[str, Any]
 
 
-def loss_chart(records: Iterable[Any], theme: Theme) -> Chart:
+def plot_losses(records: Iterable[Any], theme: Theme) -> Chart:
     """Records of updates: dicts or `models.Report`s with `update`, `loss` and, where known, `smooth`, `validation`.
 
     Raises `DrawingError` if there is none, or one without these numbers.

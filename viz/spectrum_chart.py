@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FOLLOWED = 3  # exponents whose way is shown
 
 
-def spectrum_chart(spectrum: Spectrum, theme: Theme) -> Chart:
+def plot_spectrum(spectrum: Spectrum, theme: Theme) -> Chart:
     """What `tg.lyapunov_spectrum` found."""
     panels = [partial(exponents_panel, spectrum), partial(_settling, spectrum)]
     steps, states = spectrum.growth.shape
