@@ -153,14 +153,11 @@ def draw(
     reach = Reach(truncation.first) if truncation else None
     selection = select(what, bool(backward))
     shown = badges_named(badges, feeds is not None)
+    _check_rolled(rolled and (feeds is not None or bool(shown) or reach is not None))
     measures = measure(selection, feeds) if feeds is not None else NO_MEASURES
     if detail == "nodes":
         measures = replace(measures, slopes=slope_values(selection, feeds) if feeds is not None else {})
-    if rolled:
-        _check_rolled(backward or feeds is not None or bool(shown) or reach is not None)
-        scene = roll_up(selection, notation)
-    else:
-        scene = build_scene(selection, fold, notation, reach, measures, shown)
+    scene = roll_up(selection, notation) if rolled else build_scene(selection, fold, notation, reach, measures, shown)
     scene = close(scene, closed_lanes(scene.lanes, detail, open, closed))
     if attention:
         if feeds is None:
@@ -190,7 +187,7 @@ def draw(
 def _check_rolled(more: bool) -> None:
     if more:
         raise DrawingError(
-            "a rolled picture is of all steps at once: it has no gradient, numbers or truncation",
+            "a rolled picture is of all steps at once: it has no numbers and no truncation",
             fix="draw these unrolled; viz.side_by_side puts the two beside each other",
         )
 

@@ -14,6 +14,17 @@ CARRIED_WIDTH, EDGE_WIDTH, GRADIENT_WIDTH = 2.0, 1.3, 1.4
 ATTENTION_WIDTH = 1.7  # more, for a weight of 1
 LEAST_OPACITY = 0.12
 FOLDED_DASH = "5 3"
+NAMES = {  # of the kinds, in the order of the legend
+    "parameter": "parameter", "input": "input", "mask": "mask", "constant": "constant", "state": "state",
+    "cell": "cell", "value": "named value", "op": "operation", "loss": "loss or result",
+    "delay": "delay of one step or more", "fold": "folded",
+}  # fmt: skip
+
+
+def kinds_shown(scene: Scene) -> list[str]:
+    """The kinds of boxes that occur, in the order of the legend."""
+    kinds = {box.kind for box in scene.boxes}
+    return [kind for kind in NAMES if kind in kinds]
 
 
 class Line(NamedTuple):
@@ -45,6 +56,11 @@ class Looks:
             return self.theme.paints[box.kind]
         colour = self.rail[box.id][0]
         return Paint(colour, colour, self.theme.background, bold=True)
+
+    def sample(self, kind: str) -> Paint:
+        """The look of a kind of box in the legend, where a parameter has no colour of its own."""
+        quiet = self.theme.quiet
+        return Paint(quiet, quiet, self.theme.background) if kind == "parameter" else self.theme.paints[kind]
 
     def line(self, edge: Edge) -> Line:
         """The look of a forward edge."""

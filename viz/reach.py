@@ -41,6 +41,11 @@ class Reach:
         """Whether the chart is small enough to be drawn."""
         return self.steps <= CHART_LIMIT
 
+    @property
+    def pairs(self) -> list[tuple[int, int, bool]]:
+        """(s, t, whether the loss at t reaches step s), for all steps s up to each loss."""
+        return [(s, t, self.keeps(s, t)) for t in sorted(self.first) for s in range(1, t + 1)]
+
     def keeps(self, s: int, t: int) -> bool:
         """Whether the loss at t reaches step s."""
         return t in self.first and self.first[t] <= s <= t

@@ -16,7 +16,7 @@ from functools import partial
 from .dots import find_junctions
 from .geometry import Layout, Rectangle, Route
 from .labels import clean, plain, shortened
-from .looks import Line, Looks
+from .looks import NAMES, Line, Looks, kinds_shown
 from .marks import (
     Across,
     arrow,
@@ -51,17 +51,9 @@ from .style import (
     TAG_SCALE,
     TEXT,
     TITLE_TEXT,
-    Paint,
     Theme,
     text_width,
 )
-
-NAMES = {  # of the kinds, in the order of the legend
-    "parameter": "parameter", "input": "input", "mask": "mask", "constant": "constant", "state": "state",
-    "cell": "cell", "value": "named value", "op": "operation", "loss": "loss or result",
-    "delay": "delay of one step or more", "fold": "folded",
-}  # fmt: skip
-
 
 LOOKS = (0.0, 0.25, 0.5, 0.75, 1.0)  # weights of attention in the legend
 
@@ -242,12 +234,9 @@ class _Writer:
     # Below
     def _samples(self) -> Iterator[Entry]:
         """A sample of each kind that occurs."""
-        kinds = {box.kind for box in self.scene.boxes}
-        for kind in NAMES:
-            if kind in kinds:
-                colour = self.theme.quiet
-                paint = Paint(colour, colour, colour) if kind == "parameter" else self.theme.paints[kind]
-                yield self._sample([shape(kind, Rectangle(0.0, 0.0, 18.0, 11.0), paint)], 18.0, NAMES[kind])
+        for kind in kinds_shown(self.scene):
+            sample = shape(kind, Rectangle(0.0, 0.0, 18.0, 11.0), self.looks.sample(kind))
+            yield self._sample([sample], 18.0, NAMES[kind])
         if any(weight.used for weight in self.scene.weights):
             colour = self.theme.quiet
             place = at(Rectangle(0.0, 0.0, 11.0, 11.0))
