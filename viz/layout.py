@@ -48,7 +48,8 @@ class _LayOut:
         self.shapes = column_shapes(scene, self.rows, self.roads)
         self.channels = Channels(max(self.rows.values(), default=0) + 1)
         self.gaps: list[dict[str, int]] = [{} for _ in range(len(scene.columns) + 1)]
-        self.room = [0.0] * len(scene.columns)  # for what is written on edges that come in level
+        self.room = [0.0] * len(scene.columns)  # for what is written on edges that come in level from the left
+        self.room_right = [0.0] * len(scene.columns)  # and from the right
         self.entered: set[int] = set()  # boxes that an edge enters level from the left
         self.leaving: set[tuple[int, int]] = set()  # columns and rows from which an edge leaves to the right
         self.column_x: list[float] = []
@@ -113,7 +114,8 @@ class _LayOut:
         source, target = self.scene.boxes[edge.source], self.scene.boxes[edge.target]
         row = self.rows[target.key]
         if edge.marks and self._level(edge, road):
-            self.room[target.column] = max(self.room[target.column], ceil(marks_width(edge) + ARROW))
+            room = self.room if road.kind == "carry" else self.room_right
+            room[target.column] = max(room[target.column], ceil(marks_width(edge) + ARROW))
         elif edge.marks:
             self.channels.mark(row)
         if road.kind == "rail":
@@ -152,12 +154,12 @@ class _LayOut:
     def _level(self, edge: Edge, road: Road) -> bool:
         """Whether the edge runs level from a box to the stand-in of its later values."""
         source, target = self.scene.boxes[edge.source], self.scene.boxes[edge.target]
-        return (
-            road.kind == "carry"
-            and source.key == target.key
-            and source.key in self.shapes[source.column].rightmost
-            and target.key in self.shapes[target.column].leftmost
-        )
+        if source.key != target.key or road.kind not in ("carry", "back"):
+            return False
+        start, end = self.shapes[source.column], self.shapes[target.column]
+        if road.kind == "carry":
+            return source.key in start.rightmost and source.key in end.open_left
+        return source.key in start.leftmost and source.key in end.open_right
 
     def _rises(self, edge: Edge, road: Road) -> bool:
         """Whether a long edge finds its line just above its source."""
@@ -204,7 +206,7 @@ class _LayOut:
             self.column_x.append(x)
             title = self._title_width(column)
             self.shape_x.append(float(x + max(0.0, title - shape.width) // 2))
-            x += ceil(max(shape.width, title))
+            x += ceil(max(shape.width, title)) + self.room_right[column]
         self.gap_x.append(x + CLEARANCE)
         self.right = x + (CLEARANCE + len(self.gaps[-1]) * TRACK if self.gaps[-1] else 0.0)
 
@@ -228,7 +230,8 @@ class _LayOut:
         row = self.rows[target.key]
         start, end = self.boxes[edge.source], self.boxes[edge.target]
         if self._level(edge, road):
-            return [(start.right, start.middle[1]), (end.x, end.middle[1])]
+            ends = (start.right, end.x) if road.kind == "carry" else (start.x, end.right)
+            return [(ends[0], start.middle[1]), (ends[1], end.middle[1])]
         x = self.shape_x[target.column] + self._port(edge, road)
         if road.kind == "local":
             return [*self._climb(source.key, target.column, row, x), (x, end.bottom)]

@@ -32,8 +32,10 @@ class Shape:
     middle: dict[Key, float] = field(default_factory=dict)
     widths: dict[Key, float] = field(default_factory=dict)
     port: dict[tuple[Key, Road], float] = field(default_factory=dict)
-    leftmost: set[Key] = field(default_factory=set)  # nothing stands beside it at the left, in its row
-    rightmost: set[Key] = field(default_factory=set)  # no box stands beside it at the right: an edge leaves level there
+    leftmost: set[Key] = field(default_factory=set)  # no box beside it at the left, in its row: an edge leaves level
+    rightmost: set[Key] = field(default_factory=set)  # no box beside it at the right
+    open_left: set[Key] = field(default_factory=set)  # nothing at all beside it at the left: an edge enters level
+    open_right: set[Key] = field(default_factory=set)  # nothing at the right, and no edge that leaves there
     arrangement: Arrangement | None = None
 
     def left(self, key: Key) -> float:
@@ -41,6 +43,12 @@ class Shape:
 
     def right(self, key: Key) -> float:
         return self.middle[key] + self.widths[key] / 2
+
+    def level(self, key: Key, kind: str) -> bool:
+        """Whether states of this part pass level through the column: by a carry to the right, else to the left."""
+        if kind == "carry":
+            return key in self.rightmost and key in self.open_left
+        return key in self.leftmost and key in self.open_right
 
 
 def port_gap(entries: dict[Road, float]) -> float:
@@ -99,13 +107,22 @@ def column_shapes(scene: Scene, rows: dict[Key, int], roads: list[Road]) -> list
             if group not in full:
                 full[group] = _full(groups[group], widths, rows, edges, scene.tree)
             shapes.append(full[group])
+    leaving = _leaving(scene)
+    for shape in shapes:
+        shape.open_right -= leaving
     for key, roads_in in entries.items():
-        if all(key in shape.leftmost & shape.rightmost for shape in shapes if key in shape.middle):
-            for road in [road for road in roads_in if road.kind == "carry" and road.part == key]:
+        for road in [road for road in roads_in if road.kind in ("carry", "back") and road.part == key]:
+            if all(shape.level(key, road.kind) for shape in shapes if key in shape.middle):
                 del roads_in[road]  # it runs level from box to box
     for shape in {id(shape): shape for shape in shapes}.values():
         _set_ports(shape, rows, entries)
     return shapes
+
+
+def _leaving(scene: Scene) -> set[Key]:
+    """The parts from which an edge leads to a later column."""
+    ends = ((scene.boxes[edge.source], scene.boxes[edge.target].column) for edge in scene.edges)
+    return {source.key for source, column in ends if 0 <= source.column < column}
 
 
 def _full(
@@ -121,10 +138,12 @@ def _full(
     middle = {key: arrangement.vertices[i].x for key, i in arrangement.box.items()}
     shape = Shape(arrangement.width, middle, own, arrangement=arrangement)
     for order in arrangement.rows.values():
-        first = arrangement.vertices[order[0]]
+        first, last = arrangement.vertices[order[0]], arrangement.vertices[order[-1]]
         boxes = [vertex.key for v in order if (vertex := arrangement.vertices[v]).width]
-        shape.leftmost |= {first.key} if first.width else set()
+        shape.leftmost |= {*boxes[:1]}
         shape.rightmost |= {*boxes[-1:]}
+        shape.open_left |= {first.key} if first.width else set()
+        shape.open_right |= {last.key} if last.width else set()
     return shape
 
 
@@ -141,6 +160,7 @@ def _narrow(own: dict[Key, float], rows: dict[Key, int]) -> Shape:
             x += own[key] + GAP
         shape.leftmost.add(row_keys[0])
         shape.rightmost.add(row_keys[-1])
+    shape.open_left, shape.open_right = set(shape.leftmost), set(shape.rightmost)
     return shape
 
 
@@ -158,9 +178,9 @@ def _part(arrangement: Arrangement) -> None:
 def _free(x: float, below: list[float], beside: list[float], low: float, high: float, apart: float = PORT_GAP) -> float:
     """The place nearest to x that is clear of the edges below and of those beside it, if there is one.
 
-    Where there is none `apart` from those beside it, they may come as near as two edges can be told apart.
+    Where there is none `apart` from those beside it, bare ones may come as near as two edges can be told apart.
     """
-    for least in (apart, NEAR):
+    for least in (apart, NEAR) if apart < PORT_GAP else (apart,):
         for shift in (0.0, 4.0, -4.0, 5.0, -5.0, 8.0, -8.0, 12.0, -12.0):
             if (
                 low <= x + shift <= high
