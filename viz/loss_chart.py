@@ -33,7 +33,7 @@ def plot_losses(records: Iterable[Any], theme: Theme) -> Chart:
     found = [_checked(record) for record in records]
     if not found:
         raise DrawingError("there is no update to plot", fix="train first: tinygraph train --out my-model")
-    return make_sheet([partial(_curves, found)], theme, f"loss over {len(found):,} updates")
+    return make_sheet([partial(_curves, found)], theme, f"loss over {len(found):,} update{'s' * (len(found) != 1)}")
 
 
 def read_metrics(path: str | os.PathLike[str]) -> list[Record]:

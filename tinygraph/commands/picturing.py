@@ -15,7 +15,8 @@ from ..cells import Cell
 from ..errors import DrawingError, UsageError
 from ..graph import Graph, Kind, Node, Steps
 from ..initialisers import initialise
-from ..unrolling import Unrolled, unroll
+from ..nest import leaves
+from ..unrolling import unroll
 from .own_file import load_object, names_a_file
 
 METRICS = ".jsonl"  # how the name of a run's metrics ends
@@ -55,9 +56,11 @@ def picture_of(wish: Wish) -> Any:
         options["title"] = f"{found.name}, {wish.steps} steps"
         found = _unrolled(found, wish)
     if wish.gates:
-        values = example_feeds(found.graph, wish.seed) if feeds is None and isinstance(found, Unrolled) else feeds
+        values = example_feeds(_graph_of(found), wish.seed) if feeds is None else feeds
         return viz.chart(found, feeds=values, theme=options.get("theme", "light"))
     if not wish.frames:
+        if options.get("attention"):
+            options["feeds"] = example_feeds(_graph_of(found), wish.seed) if feeds is None else feeds
         return viz.draw(found, **options)
     if not isinstance(found, Node):
         raise DrawingError("a step-through is of the node of a loss", fix=f"name it: {wish.target.split(':')[0]}:loss")
@@ -75,6 +78,15 @@ def example_feeds(graph: Graph, seed: int) -> dict[str, Any]:
         shape = (len(steps), *steps[0].shape) if isinstance(node, Steps) else steps[0].shape
         feeds[name] = _value(steps[0].kind, shape, rng)
     return feeds
+
+
+def _graph_of(found: Any) -> Graph:
+    """The graph of a net, or of nodes in lists and dicts. Raises `DrawingError`."""
+    one = next(iter(leaves(found)), None)
+    graph = found if isinstance(found, Graph) else getattr(one, "graph", None)
+    if not isinstance(graph, Graph):
+        raise DrawingError(f"{found!r:.60} has no graph to make values for", fix="name a net, or nodes")
+    return graph
 
 
 def _value(kind: Kind, shape: tuple[int, ...], rng: np.random.Generator) -> Any:
