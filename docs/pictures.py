@@ -1,5 +1,6 @@
 """Draws the pictures that the README and the docs show: python docs/pictures.py"""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +22,32 @@ def drawings() -> dict[str, Any]:
     return hello() | language() | levels() | rolled() | backward() | mappings() | compositions() | differences()
 
 
-def charts() -> dict[str, str]:
-    """The same of charts, whose bytes depend on the version of matplotlib and on rounding."""
-    net = tg.unroll(models.lstm, steps=20, I=3, H=8)
-    losses = {t: tg.sum(h**2, name="L") for t, h in net.output.items()}
-    feeds = net.initial(seed=0) | {"x": np.random.default_rng(0).standard_normal((20, 4, 3))}
-    flow = tg.gradient_flow(models.lstm, 100)
-    made = {
-        "flow": viz.chart(flow),
-        "pairs": viz.chart(tg.contributions(losses, net.parameters["U_f"]), feeds=feeds),
-        "gates": viz.chart(net, feeds=feeds),
-        "spectrum": viz.chart(flow.spectrum),
-        "loss": viz.chart(training()),
+def charts() -> dict[str, Callable[[], viz.Chart]]:
+    """How each chart is made, by file name. Its bytes depend on the version of matplotlib and on rounding."""
+    return {
+        "flow.svg": lambda: viz.chart(tg.gradient_flow(models.lstm, 100)),
+        "spectrum.svg": lambda: viz.chart(tg.gradient_flow(models.lstm, 100).spectrum),
+        "pairs.svg": pairs,
+        "gates.svg": gates,
+        "loss.svg": lambda: viz.chart(training()),
     }
-    return {f"{name}.svg": chart.svg for name, chart in made.items()}
+
+
+def measured() -> tuple[Any, dict[str, Any]]:
+    """An LSTM of twenty steps, and values for it."""
+    net = tg.unroll(models.lstm, steps=20, I=3, H=8)
+    return net, net.initial(seed=0) | {"x": np.random.default_rng(0).standard_normal((20, 4, 3))}
+
+
+def gates() -> viz.Chart:
+    net, feeds = measured()
+    return viz.chart(net, feeds=feeds)
+
+
+def pairs() -> viz.Chart:
+    net, feeds = measured()
+    losses = {t: tg.sum(h**2, name="L") for t, h in net.output.items()}
+    return viz.chart(tg.contributions(losses, net.parameters["U_f"]), feeds=feeds)
 
 
 def training() -> list[models.Report]:
@@ -247,5 +260,5 @@ def tree() -> Any:
 
 
 if __name__ == "__main__":
-    for file, svg in (pictures() | charts()).items():
+    for file, svg in (pictures() | {file: made().svg for file, made in charts().items()}).items():
         (Path(__file__).parent / file).write_text(svg, encoding="utf-8")

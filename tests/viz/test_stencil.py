@@ -79,4 +79,4 @@ def test_time_is_linear_in_steps() -> None:
         return process_time() - start
 
     seconds(20)
-    assert min(seconds(240) for _ in range(2)) < 10 * min(seconds(60) for _ in range(3))
+    assert min(seconds(120) for _ in range(2)) < 10 * min(seconds(30) for _ in range(3))
