@@ -6,13 +6,15 @@ Panels are left out, as are HTML labels: h_3 stands for a subscript. The legend 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
-from .geometry import Layout, Point
+from .geometry import Layout, Point, Rectangle
 from .labels import clean, plain
 from .looks import NAMES, Line, Looks, kinds_shown
 from .marks import DOUBLE, SLANTED, number
+from .reach import Reach
 from .scene import Scene
 from .style import ARROW, BOX_HEIGHT, CELL, FONT, HEADER_TEXT, TEXT, Paint, Theme
 
@@ -62,13 +64,30 @@ def write_dot(scene: Scene, layout: Layout, theme: Theme, description: str) -> s
         paint = looks.sample(kind)
         place = f"{number(LEGEND_STEP * (i + 0.5))},{number(-2 * BOX_HEIGHT)}!"
         dot.node(f"legend--{kind}", NAMES[kind], pos=place, id=f"legend--{kind}", **_box(kind, paint, LEGEND_BOX))
-    for s, t, kept in scene.reach.pairs if scene.reach and layout.chart else ():
-        x, y = layout.chart.x + (s + 0.5) * CELL, height - layout.chart.bottom + (t + 0.5) * CELL
-        look = {"label": "", "shape": "square", "fixedsize": "true", "width": f"{0.8 * CELL / INCH:.4f}"}
-        look |= {"style": "filled", "fillcolor": theme.carried if kept else theme.background, "color": theme.carried}
-        words = f"the loss at step {t} {'reaches' if kept else 'does not reach'} step {s}"
-        dot.node(f"pair--{s}--{t}", pos=f"{number(x)},{number(y)}!", id=f"pair--{s}--{t}", tooltip=words, **look)
+    if scene.reach is not None and layout.chart is not None:
+        for name, attributes in _pairs(scene.reach, layout.chart, theme, height):
+            dot.node(name, "", id=name, **attributes)
     return str(dot.source)
+
+
+def _pairs(reach: Reach, chart: Rectangle, theme: Theme, height: float) -> Iterator[tuple[str, dict[str, str]]]:
+    """The squares of the chart of a truncation: s to the right, t upwards, full ones kept."""
+    side = f"{0.8 * CELL / INCH:.4f}"
+    for s, t, kept in reach.pairs:
+        x, y = chart.x + (s + 0.5) * CELL, height - chart.bottom + (t + 0.5) * CELL
+        yield (
+            f"pair--{s}--{t}",
+            {
+                "pos": f"{number(x)},{number(y)}!",
+                "shape": "square",
+                "fixedsize": "true",
+                "width": side,
+                "style": "filled",
+                "color": theme.carried,
+                "fillcolor": theme.carried if kept else theme.background,
+                "tooltip": f"the loss at step {t} {'reaches' if kept else 'does not reach'} step {s}",
+            },
+        )
 
 
 def _box(kind: str, paint: Paint, size: tuple[float, float]) -> dict[str, str]:
