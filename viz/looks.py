@@ -88,8 +88,13 @@ class Looks:
         """The look of the gradient along an edge."""
         if edge.share is None or not self.scale:
             return Line(self.theme.gradient, GRADIENT_DASH, GRADIENT_WIDTH, "gradient")
-        colour, width = self.scale.colour(edge.share, self.theme), self.scale.width(edge.share)
-        return Line(colour, "" if edge.share else ZERO_DASH, width, "gradient")
+        return self.flow(edge.share)
+
+    def flow(self, norm: float) -> Line:
+        """The look of a gradient of this norm, where some were measured."""
+        assert self.scale is not None  # whoever asks has seen that there is one
+        dash = "" if norm else ZERO_DASH
+        return Line(self.scale.colour(norm, self.theme), dash, self.scale.width(norm), "gradient")
 
     def mark(self, mark: Mark) -> Paint:
         """The look of what is written on an edge."""

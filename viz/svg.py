@@ -9,14 +9,15 @@ on the graph alone: numbers are written with a fixed format and nothing is itera
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
+from .below import in_lines, notes, samples
 from .dots import find_junctions
 from .geometry import Layout, Rectangle, Route
 from .labels import clean, plain, shortened
-from .looks import NAMES, Line, Looks, kinds_shown
+from .looks import Line, Looks
 from .marks import (
     Across,
     arrow,
@@ -36,13 +37,10 @@ from .reach_chart import cut_look, write_chart
 from .scene import Box, Scene
 from .stencil import Stencils
 from .style import (
-    BOX_PADDING,
     DETAIL_LIMIT,
     DOT,
     FAINT,
     FONT,
-    FORCED_DASH,
-    GRADIENT_DASH,
     HEADER_TEXT,
     LEGEND_WIDTH,
     LINE_HEIGHT,
@@ -55,8 +53,6 @@ from .style import (
     text_width,
 )
 
-LOOKS = (0.0, 0.25, 0.5, 0.75, 1.0)  # weights of attention in the legend
-
 
 @dataclass(frozen=True)
 class Caption:
@@ -66,9 +62,6 @@ class Caption:
     description: str
     shown_title: str = ""
     legend: bool = True
-
-
-Entry = tuple[list[str], float]  # what stands below a picture, drawn from 0 on, with its width
 
 
 def write_svg(scene: Scene, layout: Layout, theme: Theme, caption: Caption) -> str:
@@ -95,12 +88,12 @@ class _Writer:
         theme, layout = self.theme, self.layout
         top = MARGIN + (TITLE_TEXT * 1.5 if caption.shown_title else 0)
         foot = top + layout.height + SMALL_TEXT * 1.4
-        samples = list(self._samples()) if caption.legend else []
-        notes = [self._note(clean(note)) for note in self.scene.notes] if caption.legend else []
+        told = notes(self.scene, theme) if caption.legend else []
         title_width = text_width(caption.shown_title, TITLE_TEXT, bold=True)
-        room = max([LEGEND_WIDTH, layout.width, title_width, *[width for _, width in notes]])
-        legend, legend_width, rows = _in_lines(samples, room, 0)
-        below, notes_width, rows = _in_lines(notes, room, rows)
+        room = max([LEGEND_WIDTH, layout.width, title_width, *[width for _, width in told]])
+        kinds = samples(self.scene, layout, self.looks, self.lines) if caption.legend else ()
+        legend, legend_width, rows = in_lines(kinds, room, 0)
+        below, notes_width, rows = in_lines(told, room, rows)
         inner = max(layout.width, title_width, legend_width, notes_width)
         width, left = number(2 * MARGIN + inner), number(MARGIN + (inner - layout.width) / 2)
         height = number(foot + rows * LINE_HEIGHT + MARGIN / 2)
@@ -231,59 +224,6 @@ class _Writer:
         if self.layout.chart is not None and self.scene.reach is not None:
             yield from write_chart(self.scene.reach, self.layout.chart, self.theme)
 
-    # Below
-    def _samples(self) -> Iterator[Entry]:
-        """A sample of each kind that occurs."""
-        for kind in kinds_shown(self.scene):
-            sample = shape(kind, Rectangle(0.0, 0.0, 18.0, 11.0), self.looks.sample(kind))
-            yield self._sample([sample], 18.0, NAMES[kind])
-        if any(weight.used for weight in self.scene.weights):
-            colour = self.theme.quiet
-            place = at(Rectangle(0.0, 0.0, 11.0, 11.0))
-            frame = f'<rect {place} rx="3" fill="none" stroke="{colour}" stroke-width="1.2"/>'
-            yield self._sample([frame], 11.0, "weight on an edge")
-        if any(line.kind == "attention" for line in self.lines):
-            yield self._scale_sample("weight of attention", [(w, self.looks.attention(w)) for w in LOOKS], "g")
-        if any(line.kind == "forced" for line in self.lines):
-            look = f'stroke="{self.theme.paints["input"].line}" stroke-width="1.3"{dash_of(FORCED_DASH)}'
-            yield self._sample([f'<path d="M0 5.5H23" {look}/>'], 23.0, "given in place of a state")
-        if self.scale:
-            norms = self.scale.samples()
-            looks = [Line(self.scale.colour(n, self.theme), "", self.scale.width(n), "") for n in norms]
-            yield self._scale_sample("norm of the gradient", list(zip(norms, looks, strict=True)))
-        elif self.layout.gradients:
-            colour = self.theme.gradient
-            line = f'<path d="M18 5.5H0" stroke="{colour}" stroke-width="1.4"{dash_of(GRADIENT_DASH)}/>'
-            yield self._sample([line, arrow([(18.0, 5.5), (0.0, 5.5)], colour)], 18.0, "gradient")
-        if self.layout.cuts:
-            yield self._sample([f'<path d="M0 5.5H23" {cut_look(self.theme)}/>'], 23.0, "gradient cut")
-        if self.layout.chunks:
-            halves = [
-                f'<path d="M{x} 0h11v11h-11z" fill="{fill}"/>'
-                for x, fill in zip((0, 11), self.theme.chunks, strict=True)
-            ]
-            yield self._sample(halves, 22.0, "chunk")
-
-    def _sample(self, parts: list[str], width: float, words: str) -> Entry:
-        return [*parts, text(width + 5, 9.5, words, SMALL_TEXT, self.theme.quiet, "start")], width + 5 + text_width(
-            words, SMALL_TEXT
-        )
-
-    def _note(self, words: str) -> Entry:
-        return [text(0.0, 9.5, words, SMALL_TEXT, self.theme.quiet, "start")], text_width(words, SMALL_TEXT)
-
-    def _scale_sample(self, title: str, samples: Sequence[tuple[float, Line]], form: str = ".1g") -> Entry:
-        """Samples of widths and colours, with their numbers."""
-        parts = [text(0.0, 9.5, title, SMALL_TEXT, self.theme.quiet, "start")]
-        x = text_width(title, SMALL_TEXT) + BOX_PADDING
-        for value, line in samples:
-            look = f'stroke="{line.colour}" stroke-width="{number(line.width)}"'
-            words = f"{value:{form}}"
-            parts.append(f'<path d="M{number(x)} 5.5h20" {look}/>')
-            parts.append(text(x + 24, 9.5, words, SMALL_TEXT, self.theme.quiet, "start"))
-            x += 24 + text_width(words, SMALL_TEXT) + BOX_PADDING
-        return parts, x
-
 
 def _line(route: Route, sharp: tuple[int, ...], line: Line, across: Across) -> str:
     """A forward edge, with its head."""
@@ -300,16 +240,3 @@ def _gradient_line(route: Route, sharp: tuple[int, ...], line: Line, joint: bool
     way = path(back, turned, across=across) if joint else path(route.points, sharp, reverse=True, across=across)
     look = f'fill="none" stroke="{line.colour}" stroke-width="{number(line.width)}"{dash_of(line.dash)}'
     return f'<path d="{way}" {look}/>{arrow(back, line.colour, line.width, across)}'
-
-
-def _in_lines(entries: list[Entry], room: float, row: int) -> tuple[list[str], float, int]:
-    """The entries in lines of at most `room`, from number `row` on; the width of the longest, and the next row."""
-    lines: list[str] = []
-    x, widest = 0.0, 0.0
-    for parts, width in entries:
-        if x and x + width > room:
-            x, row = 0.0, row + 1
-        lines += [f'<g transform="translate({number(x)} {number(row * LINE_HEIGHT)})">', *parts, "</g>"]
-        x += width + 2 * BOX_PADDING
-        widest = max(widest, x)
-    return lines, widest, row + 1 if entries else row
