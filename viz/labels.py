@@ -36,9 +36,9 @@ _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 def clean(text: str) -> str:
     """The text without what XML forbids (control characters, lone surrogates) on one line."""
-    line = text if text.isprintable() and "  " not in text and text == text.strip() else " ".join(text.split())
-    if line.isascii() and line.isprintable():
-        return line
+    if text.isascii() and text.isprintable() and "  " not in text and text == text.strip():
+        return text
+    line = " ".join(text.split())
     return "".join(c if _allowed(c) else "\N{REPLACEMENT CHARACTER}" for c in line)
 
 
