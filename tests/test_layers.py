@@ -47,8 +47,10 @@ LATE = {
     ("tinygraph.planning.products", "scipy.linalg.blas"): "takes 0.1 s, and only short products need it",
     ("tinygraph.viz.dot_text", "graphviz"): "takes 0.03 s, and few need it",
     ("tinygraph.viz.output", "cairosvg"): "may not be installed",
-    ("tinygraph.viz.flow_chart", "matplotlib"): "takes 0.3 s",
-    ("tinygraph.viz.flow_chart", "matplotlib.figure"): "takes 0.3 s",
+    **{
+        ("tinygraph.viz.sheet", name): "takes 0.3 s"
+        for name in ("matplotlib", "matplotlib.figure", "matplotlib.colors", "matplotlib.ticker")
+    },
 }
 
 

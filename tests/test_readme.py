@@ -71,7 +71,7 @@ def test_pictures_are_drawn_by_the_code_as_it_is(monkeypatch: pytest.MonkeyPatch
     from pictures import charts, pictures
 
     for name in charts():
-        assert f"docs/{name}" in README
+        assert f"docs/{name}" in README or f"]({name})" in PAGE
         assert "<svg " in (ROOT / "docs" / name).read_text(encoding="utf-8")
     for name, svg in pictures().items():
         assert (ROOT / "docs" / name).read_text(encoding="utf-8") == svg

@@ -6,11 +6,12 @@ step. A picture is made in four stages, each a module of its own: `selection` (w
 (places and ways), `svg` (text); `style` alone has colours, fonts and measures.
 """
 
+from .charts import chart
 from .comparison import Comparison, compare
 from .drawing import Drawing, draw
-from .flow_chart import Chart, chart
 from .joining import side_by_side
 from .legend_sheet import legend
+from .sheet import Chart
 from .stepping import Frame, Frames, frames
 
 __all__ = [

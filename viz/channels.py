@@ -57,12 +57,12 @@ class Channels:
         self._marked.add(channel)
 
     # Heights
-    def settle(self, bottom: float, apart: Collection[int]) -> None:
-        """Give heights to rows and tracks, from `bottom` upwards (y grows downwards).
+    def settle(self, apart: Collection[int]) -> None:
+        """Give heights to rows and tracks, from 0 upwards (y grows downwards).
 
         The channels of `apart` lie between two lanes: they get a gap below their floors.
         """
-        y = bottom
+        y = 0.0
         for channel in range(self.count + 1):
             y -= LANE_GAP if channel in apart else 0.0
             self.floor.append(y)
@@ -71,6 +71,13 @@ class Channels:
                 self.row_y.append(y - BOX_HEIGHT / 2)
                 y -= BOX_HEIGHT
         self.top = y
+
+    def move(self, down: float) -> None:
+        """Move everything by so much."""
+        self.top += down
+        self.row_y = [y + down for y in self.row_y]
+        self.floor = [y + down for y in self.floor]
+        self._track = [{name: y + down for name, y in track.items()} for track in self._track]
 
     def _fill(self, channel: int, y: float) -> float:
         booked, track = self._booked[channel], self._track[channel]

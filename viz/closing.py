@@ -21,7 +21,7 @@ from .rows import in_order, key_edges
 from .scene import Box, Edge, Key, Mark, Scene, Weight, together
 
 DETAILS = ("cell", "gates", "nodes")
-LEAVES = ("parameter", "input", "constant")
+LEAVES = ("parameter", "input", "mask", "constant")
 NAMES_SHOWN = 3  # states named in one box
 MEMBERS_SHOWN = 12  # weights listed under one name
 
@@ -177,7 +177,7 @@ class _Closing:
         more = len(boxes) - 1
         detail = f"{main.detail}; with {more:,} more" if more else main.detail
         classes = " ".join([kind, *main.classes.split()[1:], "closed"])
-        return replace(main, kind=kind, label=label, name=label, key=key, classes=classes, detail=detail)
+        return main._replace(kind=kind, label=label, name=label, key=key, classes=classes, detail=detail)
 
     # Edges
     def _bundles(self) -> dict[tuple[int, int], _Bundle]:
@@ -187,13 +187,16 @@ class _Closing:
             target = scene.boxes[edge.target]
             if edge.source in self.inner and target.key in self.group and target.op != "add":
                 factors.setdefault(edge.target, []).append((edge.source, edge.share))
+        for edge in scene.edges:  # a product with what a cut lets through is written on the edge into the cut
+            if scene.boxes[edge.source].op == "stop_gradient":
+                factors.setdefault(edge.source, []).extend(factors.get(edge.target, ()))
         bundles: dict[tuple[int, int], _Bundle] = {}
         for edge in scene.edges:
             if edge.source not in self.at or (edge.source in self.inner and scene.boxes[edge.target].key in self.group):
                 continue
             ends = self.at[edge.source], self.at[edge.target]
             if not {scene.boxes[edge.source].key, scene.boxes[edge.target].key} & self.group.keys():
-                self.new.edges.append(replace(edge, source=ends[0], target=ends[1]))
+                self.new.edges.append(edge._replace(source=ends[0], target=ends[1]))
             elif ends[0] != ends[1]:
                 bundle = bundles.setdefault(ends, _Bundle())
                 bundle.gradient |= edge.gradient

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from itertools import pairwise
@@ -199,11 +199,11 @@ def _mark(drawing: Drawing, changes: Mapping[Node, str]) -> Drawing:
             outline(part, theme.changes[change], REMOVED_DASH if change in ("removed", "cut") else "")
             add_class(part, change)
             if name in of:
-                part.extend(_sign(part, change, theme))
+                part.append(_sign(part, change, theme))
     return replace(drawing, svg=written(root))
 
 
-def _sign(box: Any, change: str, theme: Theme) -> Iterator[Any]:
+def _sign(box: Any, change: str, theme: Theme) -> Any:
     """A sign at the upper right corner of a box."""
     shape = next(child for child in box if child.tag in (f"{{{SVG}}}rect", f"{{{SVG}}}polygon"))
     if shape.get("points"):
@@ -213,4 +213,4 @@ def _sign(box: Any, change: str, theme: Theme) -> Iterator[Any]:
         right, top = float(shape.get("x")) + float(shape.get("width")), float(shape.get("y"))
     look = f'<circle cx="{number(right)}" cy="{number(top)}" r="6" fill="{theme.changes[change]}"/>'
     sign = text(right, top + 4, SIGNS[change], SMALL_TEXT, theme.background, "middle", bold=True)
-    yield from read(f'<g xmlns="{SVG}">{look}{sign}</g>')
+    return read(f'<g xmlns="{SVG}" class="sign">{look}{sign}</g>')

@@ -1,24 +1,27 @@
 r"""Pictures in the DOT language, with every place pinned: `neato -n2 -Tsvg net.dot` draws what the SVG shows.
 
 Ids, classes and tooltips are those of the SVG. The `graphviz` package writes the text; no `dot` program is needed.
-Legends, panels and the chart of a truncation are left out, as are HTML labels: h_3 stands for a subscript.
+Panels are left out, as are HTML labels: h_3 stands for a subscript. The legend has the kinds of boxes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
-from .geometry import Layout, Point
+from .geometry import Layout, Point, Rectangle
 from .labels import clean, plain
-from .looks import Line, Looks
-from .marks import DOUBLE, number
+from .looks import NAMES, Line, Looks, kinds_shown
+from .marks import DOUBLE, SLANTED, number
+from .reach import Reach
 from .scene import Scene
-from .style import ARROW, FONT, HEADER_TEXT, TEXT, Theme
+from .style import ARROW, BOX_HEIGHT, CELL, FONT, HEADER_TEXT, TEXT, Paint, Theme
 
 INCH = 72.0  # units; one is a point
-SHAPES = {"input": "parallelogram", "loss": "octagon", "parameter": "cds"}
+SHAPES = {**dict.fromkeys(SLANTED, "parallelogram"), "loss": "octagon", "parameter": "cds"}
 SQUARE = ("constant", "delay")
+LEGEND_STEP, LEGEND_BOX = 150.0, (135.0, BOX_HEIGHT)
 
 
 def write_dot(scene: Scene, layout: Layout, theme: Theme, description: str) -> str:
@@ -35,22 +38,12 @@ def write_dot(scene: Scene, layout: Layout, theme: Theme, description: str) -> s
         dot.node(f"heading--{i}", look(scene.columns[column].title), pos=place, **words)
     for box, r in zip(scene.boxes, layout.boxes, strict=True):
         paint, (x, y) = looks.paint(box), r.middle
-        style = ["filled", *["rounded"] * (box.kind not in SQUARE), *["dashed"] * bool(paint.dash)]
         attributes: dict[str, Any] = {
             "id": box.id,
             "class": f"node {box.classes}",
             "tooltip": look(box.detail),
             "pos": f"{number(x)},{number(height - y)}!",
-            "width": f"{r.width / INCH:.4f}",
-            "height": f"{r.height / INCH:.4f}",
-            "fixedsize": "true",
-            "shape": SHAPES.get(box.kind, "box"),
-            "style": ",".join(style),
-            "peripheries": "2" if box.kind in DOUBLE else "1",
-            "penwidth": number(paint.width),
-            "color": paint.line,
-            "fillcolor": paint.fill,
-            "fontcolor": paint.text,
+            **_box(box.kind, paint, (r.width, r.height)),
         }
         dot.node(box.id, look(clean(plain(box.label))), **attributes)
     for route in layout.routes:
@@ -67,7 +60,51 @@ def write_dot(scene: Scene, layout: Layout, theme: Theme, description: str) -> s
         dot.edge(
             target, source, **_edge(f"{edge.id}--back", "gradient", looks.gradient(edge), route.points[::-1], height)
         )
+    for i, kind in enumerate(kinds_shown(scene)):
+        paint = looks.sample(kind)
+        place = f"{number(LEGEND_STEP * (i + 0.5))},{number(-2 * BOX_HEIGHT)}!"
+        dot.node(f"legend--{kind}", NAMES[kind], pos=place, id=f"legend--{kind}", **_box(kind, paint, LEGEND_BOX))
+    if scene.reach is not None and layout.chart is not None:
+        for name, attributes in _pairs(scene.reach, layout.chart, theme, height):
+            dot.node(name, "", id=name, **attributes)
     return str(dot.source)
+
+
+def _pairs(reach: Reach, chart: Rectangle, theme: Theme, height: float) -> Iterator[tuple[str, dict[str, str]]]:
+    """The squares of the chart of a truncation: s to the right, t upwards, full ones kept."""
+    side = f"{0.8 * CELL / INCH:.4f}"
+    for s, t, kept in reach.pairs:
+        x, y = chart.x + (s + 0.5) * CELL, height - chart.bottom + (t + 0.5) * CELL
+        yield (
+            f"pair--{s}--{t}",
+            {
+                "pos": f"{number(x)},{number(y)}!",
+                "shape": "square",
+                "fixedsize": "true",
+                "width": side,
+                "style": "filled",
+                "color": theme.carried,
+                "fillcolor": theme.carried if kept else theme.background,
+                "tooltip": f"the loss at step {t} {'reaches' if kept else 'does not reach'} step {s}",
+            },
+        )
+
+
+def _box(kind: str, paint: Paint, size: tuple[float, float]) -> dict[str, str]:
+    """The look of a box."""
+    style = ["filled", *["rounded"] * (kind not in SQUARE), *["dashed"] * bool(paint.dash)]
+    return {
+        "width": f"{size[0] / INCH:.4f}",
+        "height": f"{size[1] / INCH:.4f}",
+        "fixedsize": "true",
+        "shape": SHAPES.get(kind, "box"),
+        "style": ",".join(style),
+        "peripheries": "2" if kind in DOUBLE else "1",
+        "penwidth": number(paint.width),
+        "color": paint.line,
+        "fillcolor": paint.fill,
+        "fontcolor": paint.text,
+    }
 
 
 def _edge(name: str, classes: str, line: Line, points: list[Point], height: float) -> dict[str, str]:

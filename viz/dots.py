@@ -4,41 +4,73 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 from math import inf
+from typing import NamedTuple
 
-from .geometry import Point, Route
-
-
-def junctions_by_net(routes: list[Route]) -> dict[str, frozenset[Point]]:
-    """The junctions of the routes of each net."""
-    by_net: dict[str, list[list[Point]]] = {}
-    for route in routes:
-        by_net.setdefault(route.net, []).append(route.points)
-    return {net: frozenset(junctions(ways)) for net, ways in by_net.items()}
+from .geometry import Point, Route, Way
 
 
-def junctions(ways: list[list[Point]]) -> list[Point]:
+class Junctions(NamedTuple):
+    """The points of each net where its routes part, and of each route the numbers of its points that are such ones."""
+
+    dots: dict[str, list[Point]]
+    sharp: list[tuple[int, ...]]
+
+
+def find_junctions(routes: Sequence[Route]) -> Junctions:
+    """The junctions of the routes of each net. Nets that look alike in other columns are looked at once."""
+    by_net: dict[str, list[int]] = {}
+    for index, route in enumerate(routes):
+        by_net.setdefault(route.net, []).append(index)
+    found = Junctions({}, [()] * len(routes))
+    known: dict[tuple[tuple[Way, float], ...], tuple[list[Point], list[tuple[int, ...]]]] = {}
+    for net, members in by_net.items():
+        if len(members) == 1:
+            continue
+        own = [routes[index] for index in members]
+        left = 0.0 if own[0].way.fixed else own[0].x
+        alike = tuple([(route.way, route.x - left) for route in own])
+        if alike not in known:
+            ways = [route._replace(x=route.x - left).points for route in own]
+            meeting = junctions(ways)
+            known[alike] = sorted(meeting), [_those(way, meeting) for way in ways]
+        points, sharp = known[alike]
+        found.dots[net] = [(x + left, y) for x, y in points]
+        for index, numbers in zip(members, sharp, strict=True):
+            found.sharp[index] = numbers
+    return found
+
+
+def _those(way: list[Point], points: Collection[Point]) -> tuple[int, ...]:
+    """The numbers of the corners of a way that are among the points."""
+    return tuple([i for i in range(1, len(way) - 1) if way[i] in points])
+
+
+def junctions(ways: list[list[Point]]) -> set[Point]:
     """The points where at least three directions meet among ways that run along the axes."""
     if len(ways) < 2:
-        return []
-    lines: tuple[dict[float, list[tuple[float, float]]], ...] = (defaultdict(list), defaultdict(list))
+        return set()
+    lines: tuple[dict[float, set[tuple[float, float]]], ...] = (defaultdict(set), defaultdict(set))
     for way in ways:
         for a, b in pairwise(way):
             axis = 0 if a[1] == b[1] else 1  # 0 runs across, 1 up
-            low, high = sorted((a[axis], b[axis]))
-            lines[axis][a[1 - axis]].append((low, high))
+            low, high = a[axis], b[axis]
+            lines[axis][a[1 - axis]].add((low, high) if low < high else (high, low))
     merged = [{at: _merged(pieces) for at, pieces in by_place.items()} for by_place in lines]
-    found: dict[Point, None] = {}
+    found: set[Point] = set()
     for way in ways:
         for point in way[1:-1]:
+            if point in found:
+                continue
             directions = sum(_arms(merged[axis].get(point[1 - axis], []), point[axis]) for axis in (0, 1))
             if directions >= 3:
-                found[point] = None
-    return list(found)
+                found.add(point)
+    return found
 
 
-def _merged(pieces: list[tuple[float, float]]) -> list[tuple[float, float]]:
+def _merged(pieces: set[tuple[float, float]]) -> list[tuple[float, float]]:
     result: list[tuple[float, float]] = []
     for low, high in sorted(pieces):
         if result and low <= result[-1][1]:

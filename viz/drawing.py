@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,9 +13,10 @@ from tinygraph.errors import DrawingError, expect
 from tinygraph.graph import Node
 from tinygraph.passes.truncation import Truncated
 
+from .attending import attend, find_looks
 from .closing import close, closed_lanes
 from .dot_text import write_dot
-from .element_names import names_of_elements
+from .garbage import uncollected
 from .geometry import Layout
 from .labels import clean
 from .layout import lay_out
@@ -92,6 +94,7 @@ class Drawing:
         return f"<Drawing: {self.description}>"
 
 
+@uncollected()
 def draw(
     what: Any,
     *,
@@ -107,6 +110,8 @@ def draw(
     theme: str = "light",
     truncation: Truncated | None = None,
     notation: Mapping[str, str] | None = None,
+    legend: bool = True,
+    attention: str = "",
 ) -> Drawing:
     """Draw an unrolled net, a stack of nets, a graph, a node, or nodes in lists and dicts: all that they depend on.
 
@@ -132,6 +137,9 @@ def draw(
     truncation  what `tg.truncate` returned for these steps: dashed lines where gradients are cut, and beside the
               picture a chart of the pairs (s, t) that are kept, in which the loss at t reaches step s
     notation  LaTeX for labels, {"U": "W_{hh}"}, spelled in plain characters with subscripts and accents
+    legend    whether what the boxes and lines mean stands below
+    attention  the label of weights, such as "alpha", with which steps look at a memory: it is drawn as edges from what
+              is remembered to the steps that look at it, as strong as the weights for these `feeds`
 
     Raises `DrawingError` for what cannot be drawn, `GraphError` for nodes of different tapes,
     `UnknownNameError` for a notation of what is not drawn.
@@ -145,20 +153,21 @@ def draw(
     reach = Reach(truncation.first) if truncation else None
     selection = select(what, bool(backward))
     shown = badges_named(badges, feeds is not None)
+    _check_rolled(rolled and (feeds is not None or bool(shown) or reach is not None))
     measures = measure(selection, feeds) if feeds is not None else NO_MEASURES
     if detail == "nodes":
         measures = replace(measures, slopes=slope_values(selection, feeds) if feeds is not None else {})
-    if rolled:
-        _check_rolled(backward or feeds is not None or bool(shown) or reach is not None)
-        scene = roll_up(selection, notation)
-    else:
-        scene = build_scene(selection, fold, notation, reach, measures, shown)
+    scene = roll_up(selection, notation) if rolled else build_scene(selection, fold, notation, reach, measures, shown)
     scene = close(scene, closed_lanes(scene.lanes, detail, open, closed))
+    if attention:
+        if feeds is None:
+            raise DrawingError("the weights of attention need values", fix="give feeds: net.initial(seed=0) | {...}")
+        scene = attend(scene, find_looks(selection, attention), measures.values)
     scene = scene if fold is False else fold_rail(scene)
     layout = lay_out(scene)
     description = _describe(scene)
-    names, drawn = names_of_elements(selection.nodes), {box.id for box in scene.boxes}
-    caption = Caption(clean(title) or _default_title(what), description, clean(title))
+    drawn = {box.id for box in scene.boxes}
+    caption = Caption(clean(title) or _default_title(what), description, clean(title), bool(legend))
     return Drawing(
         write_svg(scene, layout, paint, caption),
         description,
@@ -168,7 +177,7 @@ def draw(
         absorbed=scene.absorbed,
         hidden=scene.hidden,
         enclosed=scene.enclosed,
-        names={node: name for node in selection.nodes if (name := names[node.id]) in drawn},
+        names={node: name for node in selection.nodes if (name := scene.elements[node.id]) in drawn},
         theme=paint,
         scene=scene,
         layout=layout,
@@ -178,7 +187,7 @@ def draw(
 def _check_rolled(more: bool) -> None:
     if more:
         raise DrawingError(
-            "a rolled picture is of all steps at once: it has no gradient, numbers or truncation",
+            "a rolled picture is of all steps at once: it has no numbers and no truncation",
             fix="draw these unrolled; viz.side_by_side puts the two beside each other",
         )
 
@@ -207,10 +216,7 @@ def _describe(scene: Scene) -> str:
     gradients = sum(edge.gradient for edge in scene.edges)
     if gradients:
         parts.append(f"gradient along {gradients} edges")
-    names = {
-        kind: sum(box.kind == kind for box in scene.boxes) for kind in ("parameter", "input", "state", "cell", "loss")
-    }
-    listed = ", ".join(
-        f"{count} {kind}{'s' * (count != 1 and kind != 'loss')}" for kind, count in names.items() if count
-    )
+    counts = Counter([box.kind for box in scene.boxes])
+    names = [kind for kind in ("parameter", "input", "state", "cell", "loss") if counts[kind]]
+    listed = ", ".join(f"{counts[kind]} {kind}{'s' * (counts[kind] != 1 and kind != 'loss')}" for kind in names)
     return "; ".join([*parts, listed] if listed else parts)

@@ -1,6 +1,6 @@
 """Marks: what is written on an edge, such as the weight that multiplies what comes along, and where it stands.
 
-An edge comes into its box from below, or level from the left; its marks stand side by side on that last piece, just
+An edge comes into its box from below, or level from the side; its marks stand side by side on that last piece, just
 before the head.
 """
 
@@ -26,7 +26,8 @@ def place_marks(index: int, edge: Edge, points: list[Point]) -> list[tuple[int, 
     """Edge number, number of the mark, and rectangle of each mark of the edge that runs along `points`."""
     (x, y), width = points[-1], marks_width(edge) - MARK_GAP
     level = points[-2][1] == y
-    left = x - ARROW - MARK_GAP / 2 - width if level else x - width / 2
+    beside = x + ARROW + MARK_GAP / 2 if points[-2][0] > x else x - ARROW - MARK_GAP / 2 - width
+    left = beside if level else x - width / 2
     top = y - MARK_HEIGHT / 2 if level else y + ARROW + BEND / 2
     found = []
     for i, mark in enumerate(edge.marks):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from tinygraph.graph import Node
 from tinygraph.graph.text import write_name
@@ -19,12 +20,13 @@ def names_of_elements(nodes: list[Node]) -> dict[int, str]:
     names: dict[int, str] = {}
     taken: set[str] = set(RESERVED)
     for node in nodes:
-        name = word(write_name(node, True, False)) if node.label else f"n{node.id}"
-        names[node.id] = name if name not in taken else f"{name}--n{node.id}"
-        taken.add(names[node.id])
+        name = word(write_name(node, True, False)) if node.where.label else f"n{node.id}"
+        name = names[node.id] = name if name not in taken else f"{name}--n{node.id}"
+        taken.add(name)
     return names
 
 
+@lru_cache(maxsize=1 << 12)
 def word(text: str) -> str:
     """A name of letters, digits, _ and single hyphens."""
     return re.sub(r"[^A-Za-z0-9_]+", "-", text) or "unnamed"

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from .style import GRADIENT_OFFSET
 
 Point = tuple[float, float]
 
 
-@dataclass(frozen=True)
-class Rectangle:
+class Rectangle(NamedTuple):
     """Left, top, width and height."""
 
     x: float
@@ -31,13 +32,30 @@ class Rectangle:
         return self.x + self.width / 2, self.y + self.height / 2
 
 
-@dataclass(frozen=True)
-class Route:
-    """The way of an edge from its source to its target; edges with the same `net` may share parts of it."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Way:
+    """Points from a source to a target, shared by all routes that look alike in other columns.
+
+    The first `fixed` points stand where they are; the others are measured from the left of the target's column.
+    """
+
+    points: tuple[Point, ...]
+    fixed: int = 0
+
+
+class Route(NamedTuple):
+    """The way of an edge into a column that begins at `x`; edges with the same `net` may share parts of it."""
 
     edge: int
     net: str
-    points: list[Point]
+    way: Way
+    x: float
+
+    @property
+    def points(self) -> list[Point]:
+        """The points from the source to the target, in the picture."""
+        way, x = self.way, self.x
+        return [*way.points[: way.fixed], *[(x + dx, y) for dx, y in way.points[way.fixed :]]]
 
 
 @dataclass
@@ -45,9 +63,11 @@ class Layout:
     """Rectangles by box, routes of edges and of gradients, panels by column and lane, headings by column."""
 
     boxes: list[Rectangle] = field(default_factory=list)
+    left: list[float] = field(default_factory=list)  # where the boxes of each column begin: whole numbers
     routes: list[Route] = field(default_factory=list)
     gradients: list[Route] = field(default_factory=list)
     panels: list[tuple[int, str, Rectangle]] = field(default_factory=list)
+    chunks: list[tuple[int, Rectangle]] = field(default_factory=list)  # behind the columns of each chunk, by number
     headings: list[tuple[int, Point]] = field(default_factory=list)
     lane_names: list[tuple[str, Point]] = field(default_factory=list)
     marks: list[tuple[int, int, Rectangle]] = field(default_factory=list)  # what is written on edges: edge, place
@@ -57,18 +77,7 @@ class Layout:
     height: float = 0.0
 
 
-def shift(layout: Layout, down: float) -> None:
-    layout.boxes = [Rectangle(r.x, r.y + down, r.width, r.height) for r in layout.boxes]
-    layout.panels = [(c, lane, Rectangle(r.x, r.y + down, r.width, r.height)) for c, lane, r in layout.panels]
-    layout.headings = [(c, (x, y + down)) for c, (x, y) in layout.headings]
-    layout.lane_names = [(name, (x, y + down)) for name, (x, y) in layout.lane_names]
-    layout.marks = [(e, i, Rectangle(r.x, r.y + down, r.width, r.height)) for e, i, r in layout.marks]
-    layout.cuts = [(c, (x, a + down), (z, b + down)) for c, (x, a), (z, b) in layout.cuts]
-    for routes in (layout.routes, layout.gradients):
-        routes[:] = [Route(r.edge, r.net, [(x, y + down) for x, y in r.points]) for r in routes]
-
-
-def tidy(points: list[Point]) -> list[Point]:
+def tidy(points: Sequence[Point]) -> list[Point]:
     """The same way without points that stand on top of each other or on a straight line."""
     result: list[Point] = []
     for point in points:
@@ -80,12 +89,13 @@ def tidy(points: list[Point]) -> list[Point]:
     return result
 
 
-def beside(points: list[Point]) -> list[Point]:
+def beside(way: Way) -> Way:
     """The same way, a little to the right and below; its ends stay at the boxes."""
+    points = way.points
     moved = [(x + GRADIENT_OFFSET, y + GRADIENT_OFFSET) for x, y in points]
     for i, j in ((0, 1), (-1, -2)):
-        if points[i][0] == points[j][0]:
+        if points[i][1] != points[j][1]:
             moved[i] = (moved[i][0], points[i][1])
         else:
             moved[i] = (points[i][0], moved[i][1])
-    return moved
+    return Way(tuple(moved), way.fixed)

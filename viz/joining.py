@@ -10,15 +10,18 @@ from tinygraph.errors import DrawingError, expect
 from .drawing import Drawing
 from .labels import clean
 from .marks import arrow, escape, number, text
-from .style import FONT, JOINT, SMALL_TEXT, Theme, text_width, theme_named
+from .style import FONT, JOINT, MARGIN, SMALL_TEXT, Theme, text_width, theme_named
 
 HEAD = re.compile(r'<svg [^>]*viewBox="0 0 ([\d.]+) ([\d.]+)"[^>]*class="tinygraph (\w+)"[^>]*>')
 NAMED = re.compile(r' (id|data-from|data-to|aria-labelledby)="([^"]*)"')
+GROUND = re.compile(r'<rect class="background"[^>]*/>\n?')  # the whole has one
 SUMMED = ("nodes", "edges", "gradients", "absorbed", "hidden", "enclosed")
 
 
-def side_by_side(*drawings: Drawing, between: str = "") -> Drawing:
+def side_by_side(*drawings: Drawing, between: str | None = "") -> Drawing:
     """Two or more pictures in a row, with an arrow from each to the next that has the words `between` over it.
+
+    Without an arrow if that is None.
 
     viz.side_by_side(viz.draw(net, rolled=True), viz.draw(net), between="unrolled")
 
@@ -26,7 +29,7 @@ def side_by_side(*drawings: Drawing, between: str = "") -> Drawing:
     """
     for drawing in drawings:
         expect(drawing, Drawing, "pictures stand side by side", "viz.side_by_side(viz.draw(a), viz.draw(b))")
-    expect(between, str, "the words between two pictures are text")
+    expect(between, (str, type(None)), "the words between two pictures are text, or None for no arrow")
     heads = [head for drawing in drawings if (head := HEAD.search(drawing.svg))]
     themes = {head[3] for head in heads}
     if not drawings or len(heads) < len(drawings) or len(themes) > 1:
@@ -34,14 +37,15 @@ def side_by_side(*drawings: Drawing, between: str = "") -> Drawing:
     description = " | ".join(drawing.description for drawing in drawings)
     sizes = [(float(head[1]), float(head[2])) for head in heads]
     theme = theme_named(themes.pop())
-    svg = _joined(drawings, sizes, clean(between), description, theme)
+    words = None if between is None else clean(between)
+    svg = _joined(drawings, sizes, words, description, theme)
     return Drawing(svg, description, theme=theme, **{name: sum(getattr(d, name) for d in drawings) for name in SUMMED})
 
 
 def _joined(
-    drawings: Sequence[Drawing], sizes: Sequence[tuple[float, float]], between: str, description: str, theme: Theme
+    drawings: Sequence[Drawing], sizes: Sequence[tuple[float, float]], words: str | None, description: str, theme: Theme
 ) -> str:
-    gap = max(JOINT, text_width(between, SMALL_TEXT) + 12)
+    gap = -MARGIN if words is None else max(JOINT, text_width(words, SMALL_TEXT) + 12)
     width = number(sum(w for w, _ in sizes) + gap * (len(sizes) - 1))
     tallest = max(h for _, h in sizes)
     lines = [
@@ -55,7 +59,7 @@ def _joined(
     x = 0.0
     for place, (drawing, (w, h)) in enumerate(zip(drawings, sizes, strict=True), 1):
         if place > 1:
-            lines += _arrow(x, x + gap, tallest / 2, between, theme)
+            lines += [] if words is None else _arrow(x, x + gap, tallest / 2, words, theme)
             x += gap
         moved = f'<g transform="translate({number(x)} {number((tallest - h) / 2)})">'
         lines += [moved, _named_apart(drawing.svg, place), "</g>"]
@@ -81,4 +85,4 @@ def _named_apart(svg: str, place: int) -> str:
         names = [f"p{place}-{n}" if place > 1 or n in ("title", "desc") else n for n in match[2].split()]
         return f' {match[1]}="{" ".join(names)}"'
 
-    return NAMED.sub(renamed, svg.rstrip("\n"))
+    return NAMED.sub(renamed, GROUND.sub("", svg, count=1).rstrip("\n"))

@@ -8,6 +8,7 @@ into it (`1 - ·`, `W ·`), the others are left out or shown as a dot.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from tinygraph.graph import Node
@@ -35,9 +36,9 @@ _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 def clean(text: str) -> str:
     """The text without what XML forbids (control characters, lone surrogates) on one line."""
+    if text.isascii() and text.isprintable() and "  " not in text and text == text.strip():
+        return text
     line = " ".join(text.split())
-    if line.isascii() and line.isprintable():
-        return line
     return "".join(c if _allowed(c) else "\N{REPLACEMENT CHARACTER}" for c in line)
 
 
@@ -52,6 +53,7 @@ def shortened(text: str, limit: int = LABEL_LIMIT) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
+@lru_cache(maxsize=1 << 12)
 def name_label(name: str, step: str | int | None = None) -> Label:
     """`W_i` as W with subscript i; a step joins the subscript."""
     base, _, below = shortened(name).partition("_")
@@ -76,6 +78,7 @@ def plain(label: Label) -> str:
     return "".join({-1: "_", 1: "^"}.get(span.level, "") + span.text for span in label)
 
 
+@lru_cache(maxsize=1 << 12)
 def label_width(label: Label, bold: bool = False) -> float:
     """The width of a label's text."""
     return sum(text_width(span.text, SUBSCRIPT if span.level else TEXT, bold) for span in label)

@@ -7,15 +7,18 @@ own where it might meet another.
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterator, Mapping
+from math import ceil
+
 from .channels import Channels
 from .edge_marks import marks_width, place_marks
-from .geometry import Layout, Point, Rectangle, Route, beside, shift, tidy
+from .geometry import Layout, Point, Rectangle, Route, Way, beside, tidy
 from .labels import label_width
-from .places import BEFORE
+from .places import AFTER, BEFORE
 from .reach_chart import chart_size
 from .roads import Road, find_roads
 from .rows import find_rows
-from .scene import Edge, Key, Scene
+from .scene import Box, Edge, Key, Scene
 from .shapes import column_shapes
 from .style import (
     ARROW,
@@ -45,7 +48,8 @@ class _LayOut:
         self.shapes = column_shapes(scene, self.rows, self.roads)
         self.channels = Channels(max(self.rows.values(), default=0) + 1)
         self.gaps: list[dict[str, int]] = [{} for _ in range(len(scene.columns) + 1)]
-        self.room = [0.0] * len(scene.columns)  # for what is written on edges that come in level
+        self.room = [0.0] * len(scene.columns)  # for what is written on edges that come in level from the left
+        self.room_right = [0.0] * len(scene.columns)  # and from the right
         self.entered: set[int] = set()  # boxes that an edge enters level from the left
         self.leaving: set[tuple[int, int]] = set()  # columns and rows from which an edge leaves to the right
         self.column_x: list[float] = []
@@ -53,39 +57,65 @@ class _LayOut:
         self.cuts = scene.cuts
         self.rail_y: dict[str, float] = {}
         self.boxes: list[Rectangle] = []
+        self.ways: dict[Hashable, Way] = {}
+        self.spans = self._lane_rows()
 
     def run(self) -> Layout:
-        for edge in self.scene.edges:
+        pairs = [(e, r) for e, r in zip(self.scene.edges, self.roads, strict=True) if e.marks or r.kind != "local"]
+        for edge, _ in pairs:
             source = self.scene.boxes[edge.source]
             if 0 <= source.column < self.scene.boxes[edge.target].column:
                 self.leaving.add((source.column, self.rows[source.key]))
-        pairs = list(zip(self.scene.edges, self.roads, strict=True))
-        self.entered = {edge.target for edge, road in pairs if self._level(edge, road)}
+        self.entered = {edge.target for edge, road in pairs if road.kind == "carry" and self._level(edge, road)}
         for edge, road in pairs:
             self._book(edge, road)
         self._book_local()
-        lanes = self._lane_rows()
-        self.channels.settle(0.0, apart={low for low, _ in lanes.values() if low > 0})
+        self.channels.settle(apart={low for low, _ in self.spans.values() if low > 0})
+        self.channels.move(self._headings() - self.channels.top)
         self._place_columns()
-        layout = Layout()
-        marked: set[tuple[int, Road]] = set()
-        self.boxes = layout.boxes = [self._rectangle(i) for i in range(len(self.scene.boxes))]
-        for index, (edge, road) in enumerate(zip(self.scene.edges, self.roads, strict=True)):
-            layout.routes.append(Route(index, self._net(edge, road), tidy(self._points(edge, road))))
-            if edge.gradient:
-                layout.gradients.append(Route(index, self._net(edge, road), beside(layout.routes[-1].points)))
-            if edge.marks and (edge.target, road) not in marked:  # edges that share a road share its marks
-                marked.add((edge.target, road))
-                layout.marks += place_marks(index, edge, layout.routes[-1].points)
+        layout = Layout(left=self.shape_x)
+        self.boxes = layout.boxes = [self._rectangle(box) for box in self.scene.boxes]
+        self._route(layout)
         self._frame(layout)
         return layout
+
+    def _route(self, layout: Layout) -> None:
+        marked: set[tuple[int, Road]] = set()
+        back: dict[Way, Way] = {}
+        for index, (edge, road) in enumerate(zip(self.scene.edges, self.roads, strict=True)):
+            target = self.scene.boxes[edge.target]
+            net = road.bundle if road.kind == "long" else self.scene.boxes[edge.source].id
+            route = Route(index, net, self._way(edge, road), self.shape_x[target.column])
+            layout.routes.append(route)
+            if edge.gradient:
+                if route.way not in back:
+                    back[route.way] = beside(route.way)
+                layout.gradients.append(route._replace(way=back[route.way]))
+            if edge.marks and (edge.target, road) not in marked:  # edges that share a road share its marks
+                marked.add((edge.target, road))
+                layout.marks += place_marks(index, edge, route.points)
+
+    def _way(self, edge: Edge, road: Road) -> Way:
+        """The way of an edge: that of another one where the two look alike."""
+        target = self.scene.boxes[edge.target]
+        left = self.shape_x[target.column]
+        alike: Hashable = (target.key, road, id(self.shapes[target.column]))
+        if road.kind not in ("local", "rail"):
+            moved = tuple([(x - left, y) for x, y in tidy(self._points(edge, road))])
+            return self.ways.setdefault(moved, Way(moved))
+        if alike not in self.ways:
+            points = tidy(self._points(edge, road))
+            fixed = len(points) - 2 if road.kind == "rail" else 0
+            self.ways[alike] = Way((*points[:fixed], *[(x - left, y) for x, y in points[fixed:]]), fixed)
+        return self.ways[alike]
 
     # Booking: which tracks are needed, before anything has a place
     def _book(self, edge: Edge, road: Road) -> None:
         source, target = self.scene.boxes[edge.source], self.scene.boxes[edge.target]
         row = self.rows[target.key]
         if edge.marks and self._level(edge, road):
-            self.room[target.column] = max(self.room[target.column], marks_width(edge) + ARROW)
+            room = self.room if road.kind == "carry" else self.room_right
+            room[target.column] = max(room[target.column], ceil(marks_width(edge) + ARROW))
         elif edge.marks:
             self.channels.mark(row)
         if road.kind == "rail":
@@ -124,12 +154,12 @@ class _LayOut:
     def _level(self, edge: Edge, road: Road) -> bool:
         """Whether the edge runs level from a box to the stand-in of its later values."""
         source, target = self.scene.boxes[edge.source], self.scene.boxes[edge.target]
-        return (
-            road.kind == "carry"
-            and source.key == target.key
-            and source.key in self.shapes[source.column].rightmost
-            and target.key in self.shapes[target.column].leftmost
-        )
+        if source.key != target.key or road.kind not in ("carry", "back"):
+            return False
+        start, end = self.shapes[source.column], self.shapes[target.column]
+        if road.kind == "carry":
+            return source.key in start.rightmost and source.key in end.open_left
+        return source.key in start.leftmost and source.key in end.open_right
 
     def _rises(self, edge: Edge, road: Road) -> bool:
         """Whether a long edge finds its line just above its source."""
@@ -154,15 +184,12 @@ class _LayOut:
         target = self.scene.boxes[edge.target]
         return self.shapes[target.column].port[target.key, road]
 
-    def _net(self, edge: Edge, road: Road) -> str:
-        return road.bundle if road.kind == "long" else self.scene.boxes[edge.source].id
-
     # Places
     def _place_columns(self) -> None:
         tags = [box for box in self.scene.boxes if box.column < 0]
         lanes = self.scene.lanes if len(self.scene.lanes) > 1 else []
         names = [text_width(name, SMALL_TEXT) for name in lanes]
-        self.rail_width = max([0.0, *(label_width(tag.label) + 3 * BOX_PADDING for tag in tags), *names])
+        self.rail_width = float(ceil(max([0.0, *map(_tag_width, tags), *names])))
         self.rail_y = {tag.id: self.channels.rail_home(tag.id) for tag in tags}
         crossing = [name for name in self.gaps[0] if self.channels.rail_channels(name) > 1]
         rail_only = {tag.id for tag in tags}
@@ -177,23 +204,22 @@ class _LayOut:
             x += CUT_GAP if column in self.cuts else 0.0
             x += self.room[column]
             self.column_x.append(x)
-            title = text_width(self.scene.columns[column].title, HEADER_TEXT, bold=True)
-            self.shape_x.append(x + max(0.0, title - shape.width) / 2)
-            x += max(shape.width, title)
+            title = self._title_width(column)
+            self.shape_x.append(float(x + max(0.0, title - shape.width) // 2))
+            x += ceil(max(shape.width, title)) + self.room_right[column]
         self.gap_x.append(x + CLEARANCE)
         self.right = x + (CLEARANCE + len(self.gaps[-1]) * TRACK if self.gaps[-1] else 0.0)
 
-    def _rectangle(self, index: int) -> Rectangle:
-        box = self.scene.boxes[index]
+    def _rectangle(self, box: Box) -> Rectangle:
         if box.column < 0:
-            width = label_width(box.label) + 3 * BOX_PADDING
+            width = _tag_width(box)
             return Rectangle(self.rail_width - width, self.rail_y[box.id] - TAG_HEIGHT / 2, width, TAG_HEIGHT)
-        shape = self.shapes[box.column]
-        x = self._column_left(box.column) + shape.left(box.key)
-        return Rectangle(x, self.channels.row_y[self.rows[box.key]] - BOX_HEIGHT / 2, shape.widths[box.key], BOX_HEIGHT)
+        shape, key = self.shapes[box.column], box.key
+        y = self.channels.row_y[self.rows[key]] - BOX_HEIGHT / 2
+        return Rectangle(self.shape_x[box.column] + shape.left(key), y, shape.widths[key], BOX_HEIGHT)
 
-    def _column_left(self, column: int) -> float:
-        return self.shape_x[column]
+    def _title_width(self, column: int) -> float:
+        return ceil(text_width(self.scene.columns[column].title, HEADER_TEXT, bold=True))
 
     def _gap_at(self, gap: int, name: str) -> float:
         return self.gap_x[gap] + self.gaps[gap][name] * TRACK
@@ -204,8 +230,9 @@ class _LayOut:
         row = self.rows[target.key]
         start, end = self.boxes[edge.source], self.boxes[edge.target]
         if self._level(edge, road):
-            return [(start.right, start.middle[1]), (end.x, end.middle[1])]
-        x = self._column_left(target.column) + self._port(edge, road)
+            ends = (start.right, end.x) if road.kind == "carry" else (start.x, end.right)
+            return [(ends[0], start.middle[1]), (ends[1], end.middle[1])]
+        x = self.shape_x[target.column] + self._port(edge, road)
         if road.kind == "local":
             return [*self._climb(source.key, target.column, row, x), (x, end.bottom)]
         if road.kind == "rail":
@@ -230,7 +257,7 @@ class _LayOut:
 
     def _climb(self, source: Key, column: int, row: int, x: float) -> list[Point]:
         """From the top of a box up its trunk to the channel below `row`, and across to x."""
-        shape, left = self.shapes[column], self._column_left(column)
+        shape, left = self.shapes[column], self.shape_x[column]
         assert shape.arrangement is not None
         start = self.rows[source]
         points = [(left + shape.arrangement.trunk(source, start).x, self.channels.row_y[start] - BOX_HEIGHT / 2)]
@@ -242,33 +269,43 @@ class _LayOut:
         return points
 
     # Frame
+    def _headings(self) -> float:
+        """The room for the headings of steps above everything else."""
+        timed = any(isinstance(column.place, int) for column in self.scene.columns)
+        return 2 * LANE_PADDING + HEADER_TEXT if timed else 0.0
+
     def _frame(self, layout: Layout) -> None:
-        """Panels behind columns, headings and lane names; then everything moves to positive places."""
-        top = min(self.channels.top, *(r.y for r in layout.boxes))
-        header = top - LANE_PADDING - HEADER_TEXT
-        spans = self._lane_rows()
+        """Panels behind columns, headings and lane names."""
+        header = LANE_PADDING
         for column, shape in enumerate(self.shapes):
             if isinstance(self.scene.columns[column].place, int):
-                title = text_width(self.scene.columns[column].title, HEADER_TEXT, bold=True)
-                width = max(shape.width, title)
+                width = max(shape.width, self._title_width(column))
                 left = self.column_x[column] - CLEARANCE / 2
-                for i, (lane, (lowest, highest)) in enumerate(spans.items()):
+                for i, (lane, (lowest, highest)) in enumerate(self.spans.items()):
                     y = self.channels.row_y[highest] - BOX_HEIGHT / 2 - LANE_PADDING
-                    y = header - LANE_PADDING if i == len(spans) - 1 else y
+                    y = header - LANE_PADDING if i == len(self.spans) - 1 else y
                     panel = Rectangle(left, y, width + CLEARANCE, self.channels.floor[lowest] - y)
                     layout.panels.append((column, lane, panel))
                 layout.headings.append((column, (self.column_x[column] + width / 2, header + HEADER_TEXT * 0.8)))
-                top = header - LANE_PADDING
         if len(self.scene.lanes) > 1:
-            named = {lane: high for lane, (_, high) in spans.items() if lane}
+            named = {lane: high for lane, (_, high) in self.spans.items() if lane}
             layout.lane_names = [(lane, (0.0, self.channels.row_y[high])) for lane, high in named.items()]
         low = max(self.channels.floor[0], *(r.bottom for r in layout.boxes))
         for column in self.cuts:
             x = self.column_x[column] - self.room[column] - (CLEARANCE + CUT_GAP) / 2
-            layout.cuts.append((column, (x, top), (x, low)))
-        layout.width, layout.height = self.right, low - top
-        shift(layout, -top)
+            layout.cuts.append((column, (x, 0.0), (x, low)))
+        layout.chunks = list(self._chunks(low, {column: x for column, (x, _), _ in layout.cuts}))
+        layout.width, layout.height = self.right, low
         self._add_chart(layout)
+
+    def _chunks(self, low: float, cuts: Mapping[int, float]) -> Iterator[tuple[int, Rectangle]]:
+        """The ground of each chunk of steps, from cut to cut."""
+        of = self.scene.chunks
+        for number in dict.fromkeys(of.values()):
+            first, *_ = own = [column for column in of if of[column] == number]
+            right = self.column_x[own[-1]] + max(self.shapes[own[-1]].width, self._title_width(own[-1])) + CLEARANCE / 2
+            x = cuts.get(first, self.column_x[first] - CLEARANCE / 2)
+            yield number, Rectangle(x, 0.0, cuts.get(own[-1] + 1, right) - x, low)
 
     def _add_chart(self, layout: Layout) -> None:
         """The chart of what a truncation keeps stands at the right of everything else."""
@@ -282,8 +319,14 @@ class _LayOut:
     def _lane_rows(self) -> dict[str, tuple[int, int]]:
         """The lowest and highest row of each lane that has steps."""
         spans: dict[str, tuple[int, int]] = {}
-        for box in self.scene.boxes:
-            if box.column >= 0 and box.key[0] not in ("after", BEFORE):
-                low, high = spans.get(box.lane, (self.rows[box.key],) * 2)
-                spans[box.lane] = (min(low, self.rows[box.key]), max(high, self.rows[box.key]))
+        lane_of = {box.key: box.lane for box in self.scene.boxes if box.column >= 0}
+        for key, lane in lane_of.items():
+            if key[0] not in (AFTER, BEFORE):
+                low, high = spans.get(lane, (self.rows[key],) * 2)
+                spans[lane] = (min(low, self.rows[key]), max(high, self.rows[key]))
         return {lane: spans[lane] for lane in self.scene.lanes if lane in spans}
+
+
+def _tag_width(box: Box) -> float:
+    """The width of the tag of a parameter; whole, as all widths are, so that sums of them are exact."""
+    return ceil(label_width(box.label) + 3 * BOX_PADDING)

@@ -26,22 +26,25 @@ from .style import (
     Paint,
     Theme,
     letters_on,
+    mixed,
     rail_colour,
     text_width,
     theme_named,
 )
 
 SAMPLE = 92.0  # the width of the column of samples
-NAME = 150.0  # of the column of names
+NAME = 142.0  # of the column of names
 ROW = 30.0
+GUTTER = 30.0  # between the two columns of the sheet
 
 BOXES: dict[str, tuple[Label, str, str]] = {
     "parameter": (name_label("W"), "parameter", "one node for all steps; a line from its tag leads to every use"),
     "input": (name_label("x", 3), "input", "given at a step, or once for all steps"),
+    "mask": (name_label("m", 3), "mask", "which examples of a batch still go on at this step"),
     "constant": ((*name_label("h", 0), Span(" = 0")), "constant", "such as the state before the first step"),
     "state": (name_label("h", 3), "state", "carried from step to step"),
     "value": ((*name_label("i", 3), Span(" = σ")), "named value", "a gate, an output: what the equations name"),
-    "op": ((Span("W ·"),), "operation", "its sign; scalars and parameters are written in, a dot comes by an edge"),
+    "op": ((Span("W ·"),), "operation", "its sign; a dot stands for what comes by an edge"),
     "loss": (name_label("L", 3), "loss or result", "a scalar that leads to scalars only"),
     "cell": (
         (*name_label("h", 3), Span(", "), *name_label("c", 3)),
@@ -62,26 +65,28 @@ def legend(*, theme: str = "light") -> Drawing:
         ("On lines and in boxes", list(_marks(paint))),
     ]
     body: list[str] = []
-    y, widest = MARGIN, 0.0
-    for title, rows in parts:
-        body.append(text(MARGIN, y + HEADER_TEXT, title, HEADER_TEXT, paint.text, "start", bold=True))
-        y += ROW
-        for sample, name, meaning in rows:
-            body.append(f'<g transform="translate({number(MARGIN)} {number(y)})">{"".join(sample)}</g>')
-            line = y + BOX_HEIGHT / 2 + TEXT / 3
-            body.append(text(MARGIN + SAMPLE, line, name, TEXT, paint.text, "start", bold=True))
-            body.append(text(MARGIN + SAMPLE + NAME, line, meaning, TEXT, paint.quiet, "start"))
-            widest = max(widest, text_width(meaning, TEXT))
+    x, width, height = MARGIN, 0.0, 0.0
+    for column in (parts[:1], parts[1:]):
+        y = MARGIN
+        for title, rows in column:
+            body.append(text(x, y + HEADER_TEXT, title, HEADER_TEXT, paint.text, "start", bold=True))
             y += ROW
-    width, height = number(2 * MARGIN + SAMPLE + NAME + widest), number(y + MARGIN)
+            for row in rows:
+                body += _written(row, x, y, paint)
+                y += ROW
+        widest = max(text_width(meaning, TEXT) for _, rows in column for _, _, meaning in rows)
+        width, height = x + SAMPLE + NAME + widest, max(height, y)
+        x = width + GUTTER
     words = f"the {sum(len(rows) for _, rows in parts)} kinds of boxes, lines and marks, with what they mean"
+    w, h = number(width + MARGIN), number(height + MARGIN)
+    size = f'width="{w}" height="{h}"'
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w} {h}" {size} '
         f'role="img" aria-labelledby="title desc" class="tinygraph {paint.name}" font-family="{escape(FONT)}" '
         f'font-size="{number(TEXT)}">',
         '<title id="title">Legend</title>',
         f'<desc id="desc">{escape(words)}</desc>',
-        f'<rect class="background" width="{width}" height="{height}" fill="{paint.background}"/>',
+        f'<rect class="background" {size} fill="{paint.background}"/>',
         *body,
         "</svg>",
     ]
@@ -89,6 +94,16 @@ def legend(*, theme: str = "light") -> Drawing:
 
 
 Row = tuple[list[str], str, str]
+
+
+def _written(row: Row, x: float, y: float, theme: Theme) -> list[str]:
+    sample, name, meaning = row
+    line = y + BOX_HEIGHT / 2 + TEXT / 3
+    return [
+        f'<g transform="translate({number(x)} {number(y)})">{"".join(sample)}</g>',
+        text(x + SAMPLE, line, name, TEXT, theme.text, "start", bold=True),
+        text(x + SAMPLE + NAME, line, meaning, TEXT, theme.quiet, "start"),
+    ]
 
 
 def _boxes(theme: Theme) -> Iterator[Row]:
@@ -127,9 +142,14 @@ def _lines(theme: Theme) -> Iterator[Row]:
         for norm, y in ((1.0, 2.0), (1e-2, 10.5), (1e-4, 18.0))
         for piece in _line(scale.colour(norm, theme), scale.width(norm), y=y, back=True)
     ]
-    yield thick, "measured gradient", "log10 of its norm as width and colour; the scale stands below each picture"
+    yield thick, "measured gradient", "log10 of its norm: width and colour, by the scale below"
     yield _line(theme.flow[0], EDGE_WIDTH, ZERO_DASH, back=True), "zero gradient", "of norm exactly 0"
     yield [f'<path d="M0 10.5H72" {cut_look(theme)}/>'], "gradient cut", "truncation: no gradient passes here"
+    grounds = [f'<path d="M{36 * i} 2h36v17h-36z" fill="{fill}"/>' for i, fill in enumerate(theme.chunks)]
+    yield grounds, "chunk", "steps between cuts, behind their columns"
+    attention = [mixed(theme.background, theme.attention, share) for share in (1.0, 0.5)]
+    lines = [*_line(attention[0], 3.0, y=5.0), *_line(attention[1], 2.0, y=16.0)]
+    yield lines, "attention", "from what is remembered, as strong as the weight"
 
 
 def _marks(theme: Theme) -> Iterator[Row]:

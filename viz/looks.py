@@ -8,10 +8,23 @@ from typing import NamedTuple
 from .places import AFTER
 from .scale import scale_of
 from .scene import Box, Edge, Mark, Scene
-from .style import FORCED_DASH, GRADIENT_DASH, ZERO_DASH, Paint, Theme, letters_on, rail_colour
+from .style import FORCED_DASH, GRADIENT_DASH, ZERO_DASH, Paint, Theme, letters_on, mixed, rail_colour
 
 CARRIED_WIDTH, EDGE_WIDTH, GRADIENT_WIDTH = 2.0, 1.3, 1.4
+ATTENTION_WIDTH = 1.7  # more, for a weight of 1
+LEAST_OPACITY = 0.12
 FOLDED_DASH = "5 3"
+NAMES = {  # of the kinds, in the order of the legend
+    "parameter": "parameter", "input": "input", "mask": "mask", "constant": "constant", "state": "state",
+    "cell": "cell", "value": "named value", "op": "operation", "loss": "loss or result",
+    "delay": "delay of one step or more", "fold": "folded",
+}  # fmt: skip
+
+
+def kinds_shown(scene: Scene) -> list[str]:
+    """The kinds of boxes that occur, in the order of the legend."""
+    kinds = {box.kind for box in scene.boxes}
+    return [kind for kind in NAMES if kind in kinds]
 
 
 class Line(NamedTuple):
@@ -34,6 +47,8 @@ class Looks:
         self.states = {box.key for box in scene.boxes if box.kind in ("state", "cell")}
         self.rail = {name: rail_colour(theme, i) for i, name in enumerate(tags)}
         self.rail |= {box.id: (theme.quiet, "") for box in rail if box.kind == "fold"}
+        self.uses = {name: Line(*look, EDGE_WIDTH, "use") for name, look in self.rail.items()}
+        self.local = Line(theme.edge, "", EDGE_WIDTH, "local")
         self.scale = scale_of(edge.share for edge in scene.edges if edge.share is not None)
 
     def paint(self, box: Box) -> Paint:
@@ -42,26 +57,44 @@ class Looks:
         colour = self.rail[box.id][0]
         return Paint(colour, colour, self.theme.background, bold=True)
 
+    def sample(self, kind: str) -> Paint:
+        """The look of a kind of box in the legend, where a parameter has no colour of its own."""
+        quiet = self.theme.quiet
+        return Paint(quiet, quiet, self.theme.background) if kind == "parameter" else self.theme.paints[kind]
+
     def line(self, edge: Edge) -> Line:
         """The look of a forward edge."""
         source, target = self.scene.boxes[edge.source], self.scene.boxes[edge.target]
-        written = self._written(edge)
+        written = self._written(edge) if edge.marks else ""
+        if edge.attention is not None:
+            return self.attention(edge.attention)
         if source.column < 0:
-            line = Line(*self.rail[source.id], EDGE_WIDTH, "use")
+            line = self.uses[source.id]
         elif self._carried(source, target):
             line = Line(written or self.theme.carried, "", CARRIED_WIDTH, "carried")
         elif self.forced(edge):
             line = Line(written or self.theme.paints["input"].line, FORCED_DASH, EDGE_WIDTH, "forced")
         else:
-            line = Line(written or self.theme.edge, "", EDGE_WIDTH, "local")
+            line = Line(written, "", EDGE_WIDTH, "local") if written else self.local
         return line._replace(dash=FOLDED_DASH) if edge.folded else line
+
+    def attention(self, weight: float) -> Line:
+        """The look of a look at a memory: as if it were so opaque, but that lines that share a way do not add up."""
+        share = min(max(weight, 0.0), 1.0)
+        colour = mixed(self.theme.background, self.theme.attention, LEAST_OPACITY + (1 - LEAST_OPACITY) * share)
+        return Line(colour, "", EDGE_WIDTH + ATTENTION_WIDTH * share, "attention")
 
     def gradient(self, edge: Edge) -> Line:
         """The look of the gradient along an edge."""
         if edge.share is None or not self.scale:
             return Line(self.theme.gradient, GRADIENT_DASH, GRADIENT_WIDTH, "gradient")
-        colour, width = self.scale.colour(edge.share, self.theme), self.scale.width(edge.share)
-        return Line(colour, "" if edge.share else ZERO_DASH, width, "gradient")
+        return self.flow(edge.share)
+
+    def flow(self, norm: float) -> Line:
+        """The look of a gradient of this norm, where some were measured."""
+        assert self.scale is not None  # whoever asks has seen that there is one
+        dash = "" if norm else ZERO_DASH
+        return Line(self.scale.colour(norm, self.theme), dash, self.scale.width(norm), "gradient")
 
     def mark(self, mark: Mark) -> Paint:
         """The look of what is written on an edge."""
@@ -79,7 +112,7 @@ class Looks:
         """Whether a target is fed to the next step in place of what the net said: teacher forcing."""
         source, target = self.scene.boxes[edge.source], self.scene.boxes[edge.target]
         later = 0 <= source.column < target.column
-        return source.kind == "input" and later and source.key[0] == target.key[0] == "steps"
+        return later and source.kind == "input" and source.key[0] == target.key[0] == "steps"
 
     def _written(self, edge: Edge) -> str:
         """The colour of the one weight that is written on an edge, if there is one."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
 
 from .geometry import Point, Rectangle
 from .labels import Label, clean
 from .style import ARROW, ARROW_WIDTH, BEND, CORNER, HEIGHT, SUBSCRIPT, TEXT, Paint
 
+SLANTED = ("input", "mask")  # kinds that are parallelograms
 DOUBLE = ("value", "cell")  # kinds with a second outline
 
 
@@ -27,14 +29,24 @@ def number(value: float) -> str:
     return "0" if text == "-0" else text
 
 
+def hundredths(value: float) -> tuple[int, str]:
+    """The whole part of a number, rounded down, and the rest as `number` writes it: 3, ".25"."""
+    whole, rest = divmod(round(value * 100), 100)
+    return whole, f".{rest:02d}".rstrip("0").rstrip(".")
+
+
+Across = Callable[[float], str]  # writes a place across: `number`, or one that leaves a hole for it
+
+
+@lru_cache(maxsize=1 << 12)
 def clean_keeping_spaces(text: str) -> str:
     """A piece of a label, cleaned: spaces at its ends separate it from its neighbours."""
     core = clean(text)
     return " " * (len(text) - len(text.lstrip(" "))) + core + " " * ((len(text) - len(text.rstrip(" "))) if core else 0)
 
 
-def at(r: Rectangle) -> str:
-    return f'x="{number(r.x)}" y="{number(r.y)}" width="{number(r.width)}" height="{number(r.height)}"'
+def at(r: Rectangle, across: Across = number) -> str:
+    return f'x="{across(r.x)}" y="{number(r.y)}" width="{number(r.width)}" height="{number(r.height)}"'
 
 
 def dash_of(pattern: str) -> str:
@@ -44,7 +56,7 @@ def dash_of(pattern: str) -> str:
 def corners(kind: str, r: Rectangle) -> list[Point]:
     """The corners of a box that is no rectangle; empty for one that is."""
     slant, middle = r.height / 3, r.middle[1]
-    if kind == "input":
+    if kind in SLANTED:
         return [(r.x, r.bottom), (r.x + slant, r.y), (r.right, r.y), (r.right - slant, r.bottom)]
     if kind == "loss":
         return [
@@ -66,50 +78,68 @@ def inset(r: Rectangle) -> Rectangle:
     return Rectangle(r.x + 2.2, r.y + 2.2, r.width - 4.4, r.height - 4.4)
 
 
-def shape(kind: str, r: Rectangle, paint: Paint) -> str:
+def shape(kind: str, r: Rectangle, paint: Paint, across: Across = number) -> str:
     look = f'fill="{paint.fill}" stroke="{paint.line}" stroke-width="{number(paint.width)}"{dash_of(paint.dash)}'
     outline = corners(kind, r)
     if outline:
-        points = " ".join(f"{number(x)},{number(y)}" for x, y in outline)
+        points = " ".join(f"{across(x)},{number(y)}" for x, y in outline)
         return f'<polygon points="{points}" {look} stroke-linejoin="round"/>'
-    inner = ""
-    if kind in DOUBLE:
-        second = f'fill="none" stroke="{paint.line}" stroke-width="0.7"'
-        inner = f'<rect {at(inset(r))} rx="{number(CORNER - 1.5)}" {second}/>'
-    return f'<rect {at(r)} rx="{number(radius(kind, r))}" {look}/>{inner}'
+    outer = f'<rect {at(r, across)} rx="{number(radius(kind, r))}" {look}/>'
+    if kind not in DOUBLE:
+        return outer
+    second = f'fill="none" stroke="{paint.line}" stroke-width="0.7"'
+    return f'{outer}<rect {at(inset(r), across)} rx="{number(CORNER - 1.5)}" {second}/>'
 
 
-def path(points: list[Point], sharp: frozenset[Point], *, reverse: bool = False) -> str:
-    """A way with rounded bends, cut short where its arrowhead is: at its end, or at its start with `reverse`.
+def path(
+    points: Sequence[Point],
+    sharp: Collection[int] = (),
+    *,
+    reverse: bool = False,
+    fixed: int = 0,
+    across: Across = number,
+) -> str:
+    """A way with rounded bends, but for the points `sharp`, cut short where its head is: at its end, or at its start.
 
-    Reversed ones are drawn from their heads too, so that the dashes of those that share a way fall together.
+    Ways that are reversed are drawn from their heads, so that the dashes of those that share a way fall together.
+    The first `fixed` points stand where they are, the others by `across`; each is written from the one before it on.
     """
     start, end = points[0], points[-1]
     if reverse:
         start = _toward(start, points[1], ARROW / 2)
     else:
         end = _toward(end, points[-2], ARROW / 2)
-    parts = [f"M{_xy(start)}"]
-    for before, corner, after in zip(points, points[1:], points[2:], strict=False):
-        bend = 0.0 if corner in sharp else min(BEND, _distance(before, corner) / 2, _distance(corner, after) / 2)
-        if bend < 0.5:
-            parts.append(f"L{_xy(corner)}")
-        else:
-            parts.append(f"L{_xy(_toward(corner, before, bend))}Q{_xy(corner)} {_xy(_toward(corner, after, bend))}")
-    return "".join([*parts, f"L{_xy(end)}"])
+    pen = start
+    parts = [f"M{number(start[0]) if fixed else across(start[0])} {number(start[1])}"]
+    for i in range(1, len(points) - 1):
+        before, corner, after = points[i - 1 : i + 2]
+        bend = 0.0 if i in sharp else min(BEND, _distance(before, corner) / 2, _distance(corner, after) / 2)
+        turns = bend >= 0.5
+        stop, onward = (_toward(corner, before, bend), _toward(corner, after, bend)) if turns else (corner, corner)
+        parts.append(f"H{across(stop[0])}" if i == fixed else _step(pen, stop))
+        if turns:
+            parts.append(f"q{_from(stop, corner)} {_from(stop, onward)}")
+        pen = onward
+    return "".join([*parts, _step(pen, end)])
 
 
-def arrow(points: list[Point], colour: str, line: float = 0.0) -> str:
+def arrow(points: Sequence[Point], colour: str, line: float = 0.0, across: Across = number) -> str:
     """The head of an arrow; a `line` that is wide gets a wider one."""
     (x, y), before = points[-1], points[-2]
     back, half = _toward(points[-1], before, ARROW), max(ARROW_WIDTH, line + 3.0) / 2
     across_x, across_y = (y - back[1]) / ARROW * half, (x - back[0]) / ARROW * half
     left, right = (back[0] - across_x, back[1] + across_y), (back[0] + across_x, back[1] - across_y)
-    return f'<path class="head" d="M{_xy((x, y))}L{_xy(left)}L{_xy(right)}Z" fill="{colour}"/>'
+    corners = f"M{across(x)} {number(y)}l{_from((x, y), left)}l{_from(left, right)}z"
+    return f'<path class="head" d="{corners}" fill="{colour}"/>'
 
 
-def _xy(point: Point) -> str:
-    return f"{number(point[0])} {number(point[1])}"
+def _step(pen: Point, point: Point) -> str:
+    """A line along an axis."""
+    return f"h{number(point[0] - pen[0])}" if point[1] == pen[1] else f"v{number(point[1] - pen[1])}"
+
+
+def _from(pen: Point, point: Point) -> str:
+    return f"{number(point[0] - pen[0])} {number(point[1] - pen[1])}"
 
 
 def _distance(a: Point, b: Point) -> float:
@@ -130,8 +160,26 @@ def text(x: float, y: float, words: str, size: float, colour: str, anchor: str, 
     )
 
 
-def label_text(label: Label, middle: Point, paint: Paint, scale: float) -> str:
+def label_text(label: Label, middle: Point, paint: Paint, scale: float = 1.0) -> str:
     """A label centred at `middle`, its subscripts and superscripts smaller."""
+    return f"{label_start(label, middle, paint, scale)}{label_spans(label, scale)}</text>"
+
+
+def label_start(label: Label, middle: Point, paint: Paint, scale: float = 1.0, across: Across = number) -> str:
+    """The tag that begins a label, which holds none of its words."""
+    look = ' font-weight="bold"' if paint.bold else ""
+    look += f' font-size="{number(TEXT * scale)}"' if scale != 1 else ""
+    below = 0.8 if label and label[-1].level < 0 else 0.0
+    y = middle[1] + TEXT * scale * 0.36 - below  # letters stand a little above their middle
+    return (
+        f'<text x="{across(middle[0])}" y="{number(y)}" text-anchor="middle" xml:space="preserve" '
+        f'fill="{paint.text}"{look}>'
+    )
+
+
+@lru_cache(maxsize=1 << 12)
+def label_spans(label: Label, scale: float = 1.0) -> str:
+    """The words of a label, those below and above the line smaller."""
     spans, level = [], 0
     for span in label:
         shift = HEIGHT[level] - HEIGHT[span.level]
@@ -139,10 +187,4 @@ def label_text(label: Label, middle: Point, paint: Paint, scale: float) -> str:
         size = f' font-size="{number(SUBSCRIPT * scale)}"' if span.level else ""
         spans.append(f"<tspan{drop}{size}>{escape(clean_keeping_spaces(span.text))}</tspan>")
         level = span.level
-    look = ' font-weight="bold"' if paint.bold else ""
-    look += f' font-size="{number(TEXT * scale)}"' if scale != 1 else ""
-    y = middle[1] + TEXT * scale * 0.36 - (0.8 if level < 0 else 0.0)  # letters stand a little above their middle
-    return (
-        f'<text x="{number(middle[0])}" y="{number(y)}" text-anchor="middle" xml:space="preserve" '
-        f'fill="{paint.text}"{look}>{"".join(spans)}</text>'
-    )
+    return "".join(spans)

@@ -34,34 +34,37 @@ def find_places(nodes: list[Node], time: bool = True) -> dict[int, Place]:
     """The place of every node, by id. Without any time step, or `time`, everything but parameters is `after`."""
     if not time:
         return {node.id: RAIL if node.op.name == "parameter" else AFTER for node in nodes}
+    steps = {node.id: node.step for node in nodes}
     known: dict[int, int | None] = {}
-    feeds_steps: set[int] = set()
-    users: dict[int, list[Node]] = {node.id: [] for node in nodes}
+    users: dict[int, list[Node]] = {node.id: [] for node in nodes if node.op.leaf and steps[node.id] is None}
     for node in nodes:
-        step = node.step
+        step = steps[node.id]
         if step is None and not node.op.leaf:
             step = max((s for a in node.args if (s := known[a.id]) is not None), default=None)
         known[node.id] = step
         for arg in node.args:
-            users[arg.id].append(node)
+            if arg.id in users:
+                users[arg.id].append(node)
+    feeds_steps: set[int] = set()  # of nodes without a step: those that some step depends on
     for node in reversed(nodes):
-        if node.step is not None or node.id in feeds_steps:
-            feeds_steps.update(arg.id for arg in node.args)
-    timed = any(node.step is not None for node in nodes)
+        if steps[node.id] is not None or node.id in feeds_steps:
+            feeds_steps.update([arg.id for arg in node.args if steps[arg.id] is None])
+    timed = any(step is not None for step in steps.values())
     first = min((s for s in known.values() if s is not None), default=0)
     places: dict[int, Place] = {}
     for node in reversed(nodes):  # users first
-        if node.op.name == "parameter" and node.step is None:
+        step = steps[node.id]
+        if step is not None:
+            places[node.id] = step
+        elif node.op.name == "parameter":
             places[node.id] = RAIL
-        elif node.step is not None:
-            places[node.id] = node.step
         elif node.op.leaf and timed:
             where = {places[user.id] for user in users[node.id]}
             place = where.pop() if len(where) == 1 else RAIL
             places[node.id] = BEFORE if place == first else place
         elif node.id in feeds_steps:
-            step = known[node.id]
-            places[node.id] = BEFORE if step is None else step
+            last = known[node.id]
+            places[node.id] = BEFORE if last is None else last
         else:
             places[node.id] = AFTER
     return places

@@ -29,7 +29,7 @@ def fold_rail(scene: Scene) -> Scene:
     for edge in scene.edges:
         target = at[edge.target]
         if edge.source not in hidden:
-            new.edges.append(replace(edge, source=at[edge.source], target=target))
+            new.edges.append(edge._replace(source=at[edge.source], target=target))
             continue
         known = shared.get(target)
         gradient = edge.gradient or (known is not None and known.gradient)

@@ -15,7 +15,7 @@ from .style import CELL, CUT_DASH, CUT_WIDTH, HEADER_TEXT, SMALL_TEXT, SUBSCRIPT
 
 INSET = 1.5  # of a square in its cell
 LABEL = CELL * 1.6  # room for the numbers of the rows, and for those of the columns
-TITLES = ("the loss at t (up)", "reaches step s (right)")
+TITLES = ("loss at t (up)", "reaches s (right)")
 LINE = HEADER_TEXT * 1.2
 HEADING = (len(TITLES) + 0.4) * LINE
 

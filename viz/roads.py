@@ -30,7 +30,7 @@ def find_roads(scene: Scene) -> list[Road]:
     """The road of each edge."""
     into: dict[tuple[int, Key], int] = {}
     for edge in scene.edges:
-        if not _near(scene, edge):
+        if scene.boxes[edge.source].column >= 0 and not _near(scene, edge):
             at = (edge.target, scene.boxes[edge.source].key)
             into[at] = into.get(at, 0) + 1
     return [_road(scene, edge, into) for edge in scene.edges]

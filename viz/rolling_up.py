@@ -46,16 +46,17 @@ class _RollingUp:
         order: list[tuple[Place, str]] = [(BEFORE, ""), (self.now, "every step t"), (AFTER, "")]
         columns = [Column(place, title) for place, title in order if place in used_places]
         kept = {self.lane[node.id] for node in self.shown}
-        self.scene = Scene(columns, [lane for lane in self.lanes if lane in kept], states=selection.states)
+        kept_lanes = [lane for lane in self.lanes if lane in kept]
+        self.scene = Scene(columns, kept_lanes, states=selection.states, elements=self.kinds.elements)
         self.column = {column.place: i for i, column in enumerate(columns)}
         self.box: dict[int, int] = {}
         self.delays: dict[tuple[int, int, str], int] = {}
         self.counts: Counter[Key] = Counter()
-        self.connected: set[str] = set()
+        self.connected: dict[str, int] = {}  # the numbers of the edges, by their ids
 
     def run(self) -> Scene:
         for node in self.shown:
-            if self.kinds.absorbed(node):
+            if node.id in self.kinds.absorbed:
                 self.scene.absorbed += 1
                 continue
             self.box[node.id] = len(self.scene.boxes)
@@ -136,18 +137,24 @@ class _RollingUp:
     # Edges
     def _add_edges(self, node: Node) -> None:
         for position, arg in enumerate(node.args):
-            if self.kinds.absorbed(arg):
+            if arg.id in self.kinds.absorbed:
                 continue
             source = self._now(arg)
             late = self.times.get(node.id, self.now) - self.times.get(arg.id, self.now)
+            flows = self._flows(node, position)
             if node.id in self.times and late and source is not arg:
-                start = self._delay(source, late, self.lane[node.id], self._beginning(node, position))
+                start = self._delay(source, late, self.lane[node.id], self._beginning(node, position), flows)
             else:
                 start = self.box[source.id]
             over_time = node.id not in self.times and arg.id in self.times  # one edge for those from all steps
-            self._connect(start, self.box[node.id], 0 if over_time else position)
+            self._connect(start, self.box[node.id], 0 if over_time else position, gradient=flows)
 
-    def _delay(self, source: Node, late: int, lane: str, beginning: Node | None) -> int:
+    def _flows(self, node: Node, position: int) -> bool:
+        """Whether a gradient goes to this operand, at one of the steps for which the node stands."""
+        carried = self.selection.gradient
+        return bool(carried) and any((one.id, position) in carried for one in self.rolled.of(node)[0].members)
+
+    def _delay(self, source: Node, late: int, lane: str, beginning: Node | None, flows: bool) -> int:
         """The box through which a value comes into a lane that is read `late` steps after its own."""
         if (source.id, late, lane) not in self.delays:
             self.delays[source.id, late, lane] = len(self.scene.boxes)
@@ -159,18 +166,29 @@ class _RollingUp:
                 lane, "delay", words, (Span(name),), "delay",
             )  # fmt: skip
             self.scene.boxes.append(box)
-            self._connect(self.box[source.id], self.delays[source.id, late, lane], 0, loop=True)
         start = self.delays[source.id, late, lane]
+        self._connect(self.box[source.id], start, 0, loop=True, gradient=flows)
         if beginning is not None:
             self._connect(self.box[beginning.id], start, 1, folded=True)
         return start
 
-    def _connect(self, source: int, target: int, position: int, *, loop: bool = False, folded: bool = False) -> None:
-        boxes = self.scene.boxes
+    def _connect(
+        self,
+        source: int,
+        target: int,
+        position: int,
+        *,
+        loop: bool = False,
+        folded: bool = False,
+        gradient: bool = False,
+    ) -> None:
+        boxes, edges = self.scene.boxes, self.scene.edges
         name = f"{boxes[source].id}--{boxes[target].id}--{position}"
         if name not in self.connected:
-            self.connected.add(name)
-            self.scene.edges.append(Edge(name, source, target, position, folded=folded, loop=loop))
+            self.connected[name] = len(edges)
+            edges.append(Edge(name, source, target, position, gradient, folded, loop=loop))
+        elif gradient:
+            edges[self.connected[name]] = edges[self.connected[name]]._replace(gradient=True)
 
 
 def _plain_name(leaf: Node) -> str:

@@ -7,8 +7,6 @@ what it depends on.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from .places import AFTER, BEFORE
 from .scene import Key, Scene
 
@@ -27,10 +25,11 @@ def find_rows(scene: Scene) -> dict[Key, int]:
     """The row of every part, counted from the bottom. Parts that feed each other in turn are told apart by column."""
     lanes = {name: i for i, name in enumerate(scene.lanes)}
     lane_of = {box.key: lanes.get(box.lane, 0) for box in scene.boxes if box.column >= 0}
-    rises = _rising(scene)
+    local = key_edges(scene)
+    rises = _rising(scene, local)
     order = in_order(list(lane_of), rises)
     if len(order) < len(lane_of):
-        scene.boxes = [replace(box, key=(*box.key, str(box.column))) for box in scene.boxes]
+        scene.boxes = [box._replace(key=(*box.key, str(box.column))) for box in scene.boxes]
         return find_rows(scene)
     below: dict[Key, list[Key]] = {key: [] for key in lane_of}
     for source, target in rises:
@@ -42,14 +41,14 @@ def find_rows(scene: Scene) -> dict[Key, int]:
         for key in members:
             rows[key] = max([base, *(rows[source] + 1 for source in below[key])])
         base = max([base, *(rows[key] + 1 for key in members if key[0] != AFTER)])
-    _lift(scene, rows, order, lane_of)
+    _lift(scene, rows, order, lane_of, local)
     return _without_gaps(rows)
 
 
-def _rising(scene: Scene) -> list[tuple[Key, Key]]:
+def _rising(scene: Scene, local: list[tuple[Key, Key]]) -> list[tuple[Key, Key]]:
     """The edges that must rise: within a column, and from anywhere to what comes after time."""
-    found = dict.fromkeys(key_edges(scene))
-    for edge in scene.edges:
+    found = dict.fromkeys(local)
+    for edge in scene.edges if scene.has(AFTER) else ():
         source, target = scene.boxes[edge.source], scene.boxes[edge.target]
         if source.column >= 0 and target.key[0] == AFTER:
             found[source.key, target.key] = None
@@ -72,9 +71,10 @@ def in_order(keys: list[Key], edges: list[tuple[Key, Key]]) -> list[Key]:
     return order
 
 
-def _lift(scene: Scene, rows: dict[Key, int], order: list[Key], lane_of: dict[Key, int]) -> None:
+def _lift(
+    scene: Scene, rows: dict[Key, int], order: list[Key], lane_of: dict[Key, int], local: list[tuple[Key, Key]]
+) -> None:
     """Put parts that nothing of their column feeds just below their lowest user, but into no other lane."""
-    local = key_edges(scene)
     fed = {target for _, target in local}
     top: dict[int, int] = {}
     for key in order:
@@ -84,7 +84,7 @@ def _lift(scene: Scene, rows: dict[Key, int], order: list[Key], lane_of: dict[Ke
     for source, target in local:
         users.setdefault(source, []).append(target)
     remote: dict[Key, list[Key]] = {}
-    for edge in scene.edges:
+    for edge in scene.edges if scene.has(BEFORE) else ():
         early, late = scene.boxes[edge.source].key, scene.boxes[edge.target].key
         if early[0] == BEFORE != late[0]:
             remote.setdefault(early, []).append(late)

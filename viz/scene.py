@@ -7,7 +7,6 @@ cell have the same key, so that the layout gives them the same place in their co
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import hypot
@@ -33,8 +32,7 @@ COLUMN_SHOWS = (10, 10)  # its first and last boxes
 Key = tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Box:
+class Box(NamedTuple):
     """One box: a node, or the stand-in of folded ones. `column` is an index, -1 for the rail."""
 
     id: str
@@ -47,6 +45,7 @@ class Box:
     detail: str
     name: Label = ()  # the label without its equation
     op: str = ""
+    step: int | None = None
 
 
 class Mark(NamedTuple):
@@ -67,8 +66,7 @@ class Weight:
     used: bool
 
 
-@dataclass(frozen=True)
-class Edge:
+class Edge(NamedTuple):
     """One edge between boxes, by their indices: the operand `position` of the target."""
 
     id: str
@@ -80,6 +78,7 @@ class Edge:
     marks: tuple[Mark, ...] = ()
     share: float | None = None  # the norm of the gradient that goes along it, where it was measured
     loop: bool = False  # it comes round to a part below it in its own column
+    attention: float | None = None  # the weight with which its target looks at its source
 
 
 @dataclass
@@ -98,12 +97,24 @@ class Scene:
     tree: bool = False  # read from left to right, without time
     weights: list[Weight] = field(default_factory=list)  # that are written on edges
     enclosed: int = 0  # nodes that stand for themselves no more, in closed boxes
+    elements: Mapping[int, str] = field(default_factory=dict)  # what each node is called, by id
+
+    def has(self, place: Place) -> bool:
+        """Whether a column has this place."""
+        return any(column.place == place for column in self.columns)
 
     @property
     def cuts(self) -> list[int]:
         """The columns before which gradients are cut."""
         starts = self.reach.cuts if self.reach else set()
         return [i for i, column in enumerate(self.columns) if not column.hidden and column.place in starts]
+
+    @property
+    def chunks(self) -> dict[int, int]:
+        """The number of the chunk of steps that each column is of, where a truncation has chunks."""
+        known = self.reach.chunks if self.reach else {}
+        steps = {i: column.place for i, column in enumerate(self.columns) if not column.hidden}
+        return {i: known[place] for i, place in steps.items() if isinstance(place, int) and place in known}
 
 
 def build_scene(
@@ -122,9 +133,10 @@ def build_scene(
     places = find_places(selection.nodes, selection.time)
     columns = make_columns(places, selection.nodes, fold)
     lanes, lane = find_lanes(selection.nodes, places)
+    kinds = Kinds(selection, places, Notation(notation, labels_of(selection.nodes)))
     builder = _Builder(
-        Scene(columns, lanes, states=selection.states, tree=not selection.time),
-        Kinds(selection, places, Notation(notation, labels_of(selection.nodes))),
+        Scene(columns, lanes, states=selection.states, tree=not selection.time, elements=kinds.elements),
+        kinds,
         selection,
         places,
         lane,
@@ -160,21 +172,22 @@ class _Builder:
         self.hidden: set[Key] = set()  # what folded steps hold
 
     def add_boxes(self, cut: bool) -> None:
-        counts: Counter[tuple[Place, str, str]] = Counter()
+        counts: dict[tuple[Place, str, str], int] = {}
+        keys: dict[Key, Key] = {}  # one for parts that are alike
         by_column: dict[int, list[Node]] = {}
         for node in self.selection.nodes:
-            if self.kinds.absorbed(node):
+            if node.id in self.kinds.absorbed:
                 self.scene.absorbed += 1
                 continue
-            place, part = self.places[node.id], self.kinds.part(node)
-            counts[place, self.lane[node.id], part] += 1
-            group = "steps" if isinstance(place, int) else place
-            self.keys[node.id] = (group, self.lane[node.id], part, str(counts[place, self.lane[node.id], part]))
+            place, lane, part = self.places[node.id], self.lane[node.id], self.kinds.part(node)
+            count = counts[place, lane, part] = counts.get((place, lane, part), 0) + 1
+            found: Key = ("steps" if isinstance(place, int) else place, lane, part, str(count))
+            key = self.keys[node.id] = keys.setdefault(found, found)
             if place in self.column:
                 by_column.setdefault(self.column[place], []).append(node)
             else:
                 self.scene.hidden += 1
-                self.hidden.add(self.keys[node.id])
+                self.hidden.add(key)
         for index in sorted(by_column):
             for node in self._cut(index, by_column[index]) if cut and index >= 0 else by_column[index]:
                 self.box[node.id] = len(self.scene.boxes)
@@ -207,46 +220,50 @@ class _Builder:
         return nodes[:first] + nodes[-last:]
 
     def _box(self, node: Node, column: int) -> Box:
-        note = badge(node, self.badges, self.measures)
+        note = badge(node, self.badges, self.measures) if self.badges else ()
         return node_box(node, self.kinds, self.keys[node.id], column, self.lane[node.id], note)
 
     def add_edges(self) -> None:
         folded: dict[tuple[int, int], tuple[int, bool, float | None]] = {}
+        boxes, edges, at, absorbed = self.scene.boxes, self.scene.edges, self.box, self.kinds.absorbed
+        gradients, shares, slopes = self.selection.gradient, self.measures.shares, self.measures.slopes is not None
         for node in self.selection.nodes:
             for position, arg in enumerate(node.args):
-                if self.kinds.absorbed(arg):
+                if arg.id in absorbed:
                     continue
-                source, target = self.box.get(arg.id), self.box.get(node.id)
-                gradient = (node.id, position) in self.selection.gradient
-                share = self.measures.shares.get((node.id, position))
-                plain = self.scene.boxes
-                if source is None and target is None:
-                    continue
-                if source is not None and plain[source].column < 0 and target is None:
-                    continue  # the line of a parameter passes through folded steps
-                if source is None:
-                    source = self._stand_in(arg)
-                if target is None:
-                    again = self.keys[arg.id] in self.hidden  # a state: its own later values stand for the steps
-                    target = self._stand_in(arg if again else node)
-                if plain[source].kind == "fold" or plain[target].kind == "fold":
-                    if source != target:
-                        first, flows, known = folded.get((source, target), (position, False, None))
-                        folded[source, target] = (first, flows or gradient, together(known, share))
-                else:
-                    name = f"{plain[source].id}--{plain[target].id}--{position}"
-                    marks = self._slope(node, position)
-                    self.scene.edges.append(Edge(name, source, target, position, gradient, False, marks, share))
-        boxes = self.scene.boxes
+                source, target = at.get(arg.id), at.get(node.id)
+                gradient, share = (node.id, position) in gradients, shares.get((node.id, position))
+                if source is None or target is None:
+                    ends = self._stand_ins(source, target, arg, node)
+                    if ends is None:
+                        continue
+                    source, target = ends
+                start, end = boxes[source], boxes[target]
+                if start.kind != "fold" != end.kind:
+                    name = f"{start.id}--{end.id}--{position}"
+                    marks = self._slope(node, position) if slopes else ()
+                    edges.append(Edge(name, source, target, position, gradient, False, marks, share))
+                elif source != target:
+                    first, flows, known = folded.get((source, target), (position, False, None))
+                    folded[source, target] = (first, flows or gradient, together(known, share))
         for (source, target), (position, gradient, share) in folded.items():
             name = f"{boxes[source].id}--{boxes[target].id}--folded"
-            self.scene.edges.append(Edge(name, source, target, position, gradient, folded=True, share=share))
+            edges.append(Edge(name, source, target, position, gradient, folded=True, share=share))
+
+    def _stand_ins(self, source: int | None, target: int | None, arg: Node, node: Node) -> tuple[int, int] | None:
+        """The boxes of an edge that has an end in a folded step; None for one that is not drawn."""
+        if target is None and (source is None or self.scene.boxes[source].column < 0):
+            return None  # the line of a parameter passes through folded steps
+        if source is None:
+            source = self._stand_in(arg)
+        if target is None:
+            again = self.keys[arg.id] in self.hidden  # a state: its own later values stand for the steps
+            target = self._stand_in(arg if again else node)
+        return source, target
 
     def _slope(self, node: Node, position: int) -> tuple[Mark, ...]:
-        """The local derivative on an edge, if they are wanted: a number where it is known, else a formula."""
-        slopes = self.measures.slopes
-        if slopes is None:
-            return ()
+        """The local derivative on an edge: a number where it is known, else a formula."""
+        slopes = self.measures.slopes or {}
         if (node.id, position) in slopes:
             return (Mark((Span(short(slopes[node.id, position])),)),)
         label = slope_label(node, position, lambda one: self.kinds.name(one, self.lane[one.id]))
@@ -284,23 +301,28 @@ class _Builder:
 
 def node_box(node: Node, kinds: Kinds, key: Key, column: int, lane: str, badge: Label = ()) -> Box:
     """The box of one node."""
-    kind = kinds.kind(node)
-    classes = [kind, word(node.op.name)] if kind != node.op.name else [kind]
-    if node.step is not None:
-        classes.append(f"step-{node.step}")
-    classes += [word(part) for part in node.scope.split("/") if part]
+    kind, where = kinds.kind(node), node.where
+    label, name = kinds.labels(node, lane)
     return Box(
         kinds.elements[node.id],
         kind,
-        kinds.label(node, lane) + badge,
+        label + badge,
         key,
         column,
         lane,
-        " ".join(classes),
+        _classes(kind, node.op.name, where.step, where.scope),
         shortened(node.describe(), DETAIL_LIMIT),
-        kinds.name(node, lane) + badge,
+        name + badge,
         node.op.name,
+        where.step,
     )
+
+
+def _classes(kind: str, op: str, step: int | None, scope: str) -> str:
+    """What a node is, for the styles of slides: `state tanh step-3 layer1`."""
+    name = kind if kind == op else f"{kind} {word(op)}"
+    time = "" if step is None else f" step-{step}"
+    return f"{name}{time}{''.join([f' {word(part)}' for part in scope.split('/') if part]) if scope else ''}"
 
 
 def together(a: float | None, b: float | None) -> float | None:

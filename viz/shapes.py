@@ -8,10 +8,12 @@ the boxes moved together.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import ceil
 
 from .arrangement import Arrangement, arrange
 from .edge_marks import marks_width
 from .labels import label_width
+from .marks import SLANTED
 from .roads import Road
 from .rows import key_edges
 from .scene import Box, Key, Scene
@@ -30,8 +32,10 @@ class Shape:
     middle: dict[Key, float] = field(default_factory=dict)
     widths: dict[Key, float] = field(default_factory=dict)
     port: dict[tuple[Key, Road], float] = field(default_factory=dict)
-    leftmost: set[Key] = field(default_factory=set)  # nothing stands beside it at the left, in its row
-    rightmost: set[Key] = field(default_factory=set)
+    leftmost: set[Key] = field(default_factory=set)  # no box beside it at the left, in its row: an edge leaves level
+    rightmost: set[Key] = field(default_factory=set)  # no box beside it at the right
+    open_left: set[Key] = field(default_factory=set)  # nothing at all beside it at the left: an edge enters level
+    open_right: set[Key] = field(default_factory=set)  # nothing at the right, and no edge that leaves there
     arrangement: Arrangement | None = None
 
     def left(self, key: Key) -> float:
@@ -40,19 +44,29 @@ class Shape:
     def right(self, key: Key) -> float:
         return self.middle[key] + self.widths[key] / 2
 
+    def level(self, key: Key, kind: str) -> bool:
+        """Whether states of this part pass level through the column: by a carry to the right, else to the left."""
+        if kind == "carry":
+            return key in self.rightmost and key in self.open_left
+        return key in self.leftmost and key in self.open_right
+
 
 def port_gap(entries: dict[Road, float]) -> float:
     """The distance between two edges that enter a box, from what is written on them."""
     return max([PORT_GAP, *(width + PLAY for width in entries.values() if width)])
 
 
-def box_width(box: Box, entries: dict[Road, float]) -> float:
-    """The width that the label and the entering edges need."""
+def box_width(box: Box, least: float) -> float:
+    """The width that the label needs; that of its entries at least."""
     bold = box.kind in ("state", "loss")
-    slant = BOX_HEIGHT / 2 if box.kind in ("loss", "input") else 0.0
-    text = label_width(box.label, bold) + 2 * BOX_PADDING + slant
+    slant = BOX_HEIGHT / 2 if box.kind in ("loss", *SLANTED) else 0.0
+    return max(least, round(label_width(box.label, bold) + 2 * BOX_PADDING + slant))
+
+
+def entries_width(entries: dict[Road, float]) -> float:
+    """The width of a box that the entering edges need; a whole number, so that places are exact."""
     gap = port_gap(entries)
-    return max(BOX_MINIMUM, round(text), (len(entries) - 1) * gap + 2 * side(gap))
+    return max(BOX_MINIMUM, ceil((len(entries) - 1) * gap + 2 * side(gap)))
 
 
 def side(gap: float) -> float:
@@ -65,13 +79,15 @@ def column_shapes(scene: Scene, rows: dict[Key, int], roads: list[Road]) -> list
     entries: dict[Key, dict[Road, float]] = {}
     for edge, road in zip(scene.edges, roads, strict=True):
         own_roads = entries.setdefault(scene.boxes[edge.target].key, {})
-        own_roads[road] = max(own_roads.get(road, 0.0), marks_width(edge))
+        if edge.marks or road not in own_roads:
+            own_roads[road] = max(own_roads.get(road, 0.0), marks_width(edge))
+    least = {key: entries_width(own_roads) for key, own_roads in entries.items()}
     widths: dict[Key, float] = {}
     own: list[dict[Key, float]] = [{} for _ in scene.columns]  # the boxes of each column
     busy = [False] * len(scene.columns)
     for box in scene.boxes:
         if box.column >= 0:
-            width = own[box.column][box.key] = box_width(box, entries.get(box.key, {}))
+            width = own[box.column][box.key] = box_width(box, least.get(box.key, BOX_MINIMUM))
             widths[box.key] = max(widths.get(box.key, 0.0), width)
     for edge in scene.edges:
         if scene.boxes[edge.source].column == scene.boxes[edge.target].column:
@@ -82,21 +98,31 @@ def column_shapes(scene: Scene, rows: dict[Key, int], roads: list[Road]) -> list
     for column, keys in enumerate(own):
         if busy[column]:
             groups.setdefault(next(iter(keys))[0], {}).update(keys)
+    edges = key_edges(scene)
     for column, keys in enumerate(own):
         group = next(iter(keys))[0] if keys else ""
         if not busy[column]:
             shapes.append(_narrow(own[column], rows))
         else:
             if group not in full:
-                full[group] = _full(groups[group], widths, rows, key_edges(scene), scene.tree)
+                full[group] = _full(groups[group], widths, rows, edges, scene.tree)
             shapes.append(full[group])
+    leaving = _leaving(scene)
+    for shape in shapes:
+        shape.open_right -= leaving
     for key, roads_in in entries.items():
-        if all(key in shape.leftmost & shape.rightmost for shape in shapes if key in shape.middle):
-            for road in [road for road in roads_in if road.kind == "carry" and road.part == key]:
+        for road in [road for road in roads_in if road.kind in ("carry", "back") and road.part == key]:
+            if all(shape.level(key, road.kind) for shape in shapes if key in shape.middle):
                 del roads_in[road]  # it runs level from box to box
     for shape in {id(shape): shape for shape in shapes}.values():
         _set_ports(shape, rows, entries)
     return shapes
+
+
+def _leaving(scene: Scene) -> set[Key]:
+    """The parts from which an edge leads to a later column."""
+    ends = ((scene.boxes[edge.source], scene.boxes[edge.target].column) for edge in scene.edges)
+    return {source.key for source, column in ends if 0 <= source.column < column}
 
 
 def _full(
@@ -113,8 +139,11 @@ def _full(
     shape = Shape(arrangement.width, middle, own, arrangement=arrangement)
     for order in arrangement.rows.values():
         first, last = arrangement.vertices[order[0]], arrangement.vertices[order[-1]]
-        shape.leftmost |= {first.key} if first.width else set()
-        shape.rightmost |= {last.key} if last.width else set()
+        boxes = [vertex.key for v in order if (vertex := arrangement.vertices[v]).width]
+        shape.leftmost |= {*boxes[:1]}
+        shape.rightmost |= {*boxes[-1:]}
+        shape.open_left |= {first.key} if first.width else set()
+        shape.open_right |= {last.key} if last.width else set()
     return shape
 
 
@@ -131,6 +160,7 @@ def _narrow(own: dict[Key, float], rows: dict[Key, int]) -> Shape:
             x += own[key] + GAP
         shape.leftmost.add(row_keys[0])
         shape.rightmost.add(row_keys[-1])
+    shape.open_left, shape.open_right = set(shape.leftmost), set(shape.rightmost)
     return shape
 
 
@@ -146,14 +176,18 @@ def _part(arrangement: Arrangement) -> None:
 
 
 def _free(x: float, below: list[float], beside: list[float], low: float, high: float, apart: float = PORT_GAP) -> float:
-    """The place nearest to x that is clear of the edges below and of those beside it, if there is one."""
-    for shift in (0.0, 4.0, -4.0, 5.0, -5.0, 8.0, -8.0, 12.0, -12.0):
-        if (
-            low <= x + shift <= high
-            and all(abs(x + shift - other) >= NEAR for other in below)
-            and all(abs(x + shift - other) >= apart for other in beside)
-        ):
-            return x + shift
+    """The place nearest to x that is clear of the edges below and of those beside it, if there is one.
+
+    Where there is none `apart` from those beside it, bare ones may come as near as two edges can be told apart.
+    """
+    for least in (apart, NEAR) if apart < PORT_GAP else (apart,):
+        for shift in (0.0, 4.0, -4.0, 5.0, -5.0, 8.0, -8.0, 12.0, -12.0):
+            if (
+                low <= x + shift <= high
+                and all(abs(x + shift - other) >= NEAR for other in below)
+                and all(abs(x + shift - other) >= least for other in beside)
+            ):
+                return x + shift
     return x
 
 

@@ -60,7 +60,7 @@ FORCED_DASH = "7 2.5 1.5 2.5"  # of a value that is fed in place of a state
 ZERO_DASH = "1 4"  # of a gradient that is exactly zero
 FLOW_WIDTH = (0.9, 5.0)  # of the weakest and the strongest gradient
 FLOW_DECADES = (12.0, 2.0)  # that a scale spans at most and at least; what is weaker looks like the weakest
-JOINT = 60.0  # between two pictures side by side
+JOINT = 52.0  # between two pictures side by side
 CUT_WIDTH = 2.0
 CUT_DASH = "9 5"
 CUT_GAP = 10.0  # room for the line of a cut, between the edges of a gap and the next column
@@ -92,9 +92,11 @@ class Theme:
     quiet: str
     lane: str
     lane_line: str
+    chunks: tuple[str, str]  # the ground of chunks of steps in turn
     edge: str
     carried: str
     gradient: str
+    attention: str
     now: str
     changes: Mapping[str, str]  # added, removed, merged, cut
     paints: Mapping[str, Paint]
@@ -109,9 +111,11 @@ LIGHT = Theme(
     quiet="#5b6470",
     lane="#f3f5f8",
     lane_line="#d5dae1",
+    chunks=("#e3edf8", "#fbf0dc"),
     edge="#59626e",
     carried="#12416e",
     gradient="#c2185b",
+    attention="#7a3d00",
     now="#d96c00",
     changes={"added": "#00805e", "removed": "#b3261e", "merged": "#5b3fa0", "cut": "#c2185b"},
     paints={
@@ -120,6 +124,7 @@ LIGHT = Theme(
         "cell": Paint("#cfe3f7", "#12416e", "#0b2a49", 2.2, bold=True),
         "state": Paint("#cfe3f7", "#12416e", "#0b2a49", 2.2, bold=True),
         "input": Paint("#dff0dc", "#2f6b2f", "#1b1f24", 1.5),
+        "mask": Paint("#ffffff", "#2f6b2f", "#1b1f24", 1.5, "5 2"),
         "constant": Paint("#eceff3", "#59626e", "#1b1f24", 1.2, "4 2.5"),
         "loss": Paint("#f6d7de", "#8c1d3c", "#4d0c1f", 1.8, bold=True),
         "fold": Paint("#ffffff", "#7b8591", "#3a424d", 1.2, "2.5 2.5"),
@@ -136,9 +141,11 @@ DARK = Theme(
     quiet="#a4aeba",
     lane="#1c2229",
     lane_line="#38424d",
+    chunks=("#1a2a3c", "#332a17"),
     edge="#a9b3bf",
     carried="#8cc4ff",
     gradient="#ff7aa8",
+    attention="#ffb870",
     now="#ffd166",
     changes={"added": "#2fc79c", "removed": "#ff8a80", "merged": "#b79cf0", "cut": "#ff7aa8"},
     paints={
@@ -147,6 +154,7 @@ DARK = Theme(
         "cell": Paint("#133a5e", "#8cc4ff", "#eaf4ff", 2.2, bold=True),
         "state": Paint("#133a5e", "#8cc4ff", "#eaf4ff", 2.2, bold=True),
         "input": Paint("#1d3d24", "#8fd19a", "#eef7ef", 1.5),
+        "mask": Paint("#14181d", "#8fd19a", "#eef7ef", 1.5, "5 2"),
         "constant": Paint("#2a313a", "#a9b3bf", "#eef1f5", 1.2, "4 2.5"),
         "loss": Paint("#571b2e", "#ff9db5", "#fff0f4", 1.8, bold=True),
         "fold": Paint("#14181d", "#8b95a1", "#cfd6de", 1.2, "2.5 2.5"),
@@ -175,6 +183,12 @@ def letters_on(theme: Theme, fill: str) -> str:
         return 0.299 * red + 0.587 * green + 0.114 * blue
 
     return max((theme.text, theme.background), key=lambda colour: abs(light(colour) - light(fill)))
+
+
+def mixed(ground: str, colour: str, share: float) -> str:
+    """A colour that is as opaque as `share`, from 0 to 1, on a ground."""
+    pairs = [(int(ground[i : i + 2], 16), int(colour[i : i + 2], 16)) for i in (1, 3, 5)]
+    return "#" + "".join(f"{round(a + (b - a) * share):02x}" for a, b in pairs)
 
 
 def rail_colour(theme: Theme, index: int) -> tuple[str, str]:

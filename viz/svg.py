@@ -9,26 +9,38 @@ on the graph alone: numbers are written with a fixed format and nothing is itera
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 
-from .dots import junctions_by_net
-from .geometry import Layout, Rectangle
+from .below import in_lines, notes, samples
+from .dots import find_junctions
+from .geometry import Layout, Rectangle, Route
 from .labels import clean, plain, shortened
-from .looks import Looks
-from .marks import arrow, at, dash_of, escape, label_text, number, path, shape, text
+from .looks import Line, Looks
+from .marks import (
+    Across,
+    arrow,
+    at,
+    dash_of,
+    escape,
+    label_spans,
+    label_start,
+    label_text,
+    number,
+    path,
+    shape,
+    text,
+)
 from .measuring import short
 from .reach_chart import cut_look, write_chart
-from .scale import Scale
-from .scene import Scene
+from .scene import Box, Scene
+from .stencil import Stencils
 from .style import (
-    BOX_PADDING,
     DETAIL_LIMIT,
     DOT,
     FAINT,
     FONT,
-    FORCED_DASH,
-    GRADIENT_DASH,
     HEADER_TEXT,
     LEGEND_WIDTH,
     LINE_HEIGHT,
@@ -37,16 +49,9 @@ from .style import (
     TAG_SCALE,
     TEXT,
     TITLE_TEXT,
-    Paint,
     Theme,
     text_width,
 )
-
-NAMES = {  # of the kinds, in the order of the legend
-    "parameter": "parameter", "input": "input", "constant": "constant", "state": "state", "cell": "cell",
-    "value": "named value", "op": "operation", "loss": "loss or result", "delay": "delay of one step or more",
-    "fold": "folded",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,7 @@ class Caption:
     title: str
     description: str
     shown_title: str = ""
+    legend: bool = True
 
 
 def write_svg(scene: Scene, layout: Layout, theme: Theme, caption: Caption) -> str:
@@ -74,18 +80,23 @@ class _Writer:
     def __init__(self, scene: Scene, layout: Layout, theme: Theme) -> None:
         self.scene, self.layout, self.theme = scene, layout, theme
         self.looks = Looks(scene, theme)
+        self.lines = [self.looks.line(edge) for edge in scene.edges]
+        self.junctions = find_junctions(layout.routes)
         self.scale = self.looks.scale
 
     def document(self, caption: Caption) -> str:
         theme, layout = self.theme, self.layout
-        notes = [clean(note) for note in self.scene.notes]
         top = MARGIN + (TITLE_TEXT * 1.5 if caption.shown_title else 0)
         foot = top + layout.height + SMALL_TEXT * 1.4
-        widths = [text_width(caption.shown_title, TITLE_TEXT, bold=True), *(text_width(n, SMALL_TEXT) for n in notes)]
-        legend, legend_width, rows = self._legend(max([LEGEND_WIDTH, layout.width, *widths]))
-        inner = max(layout.width, legend_width, *widths)
+        told = notes(self.scene, theme) if caption.legend else []
+        title_width = text_width(caption.shown_title, TITLE_TEXT, bold=True)
+        room = max([LEGEND_WIDTH, layout.width, title_width, *[width for _, width in told]])
+        kinds = samples(self.scene, layout, self.looks, self.lines) if caption.legend else ()
+        legend, legend_width, rows = in_lines(kinds, room, 0)
+        below, notes_width, rows = in_lines(told, room, rows)
+        inner = max(layout.width, title_width, legend_width, notes_width)
         width, left = number(2 * MARGIN + inner), number(MARGIN + (inner - layout.width) / 2)
-        height = number(foot + (len(notes) + rows) * LINE_HEIGHT + MARGIN / 2)
+        height = number(foot + rows * LINE_HEIGHT + MARGIN / 2)
         lines = [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
             f'role="img" aria-labelledby="title desc" class="tinygraph {theme.name}" '
@@ -103,22 +114,23 @@ class _Writer:
         for body in (self._panels(), self._edges(), *over):
             lines.extend(body)
         lines.append("</g>")
-        lines += [f'<g class="legend" transform="translate({number(MARGIN)} {number(foot)})">', *legend, "</g>"]
-        for i, note in enumerate(notes):
-            y = foot + (i + rows + 0.25) * LINE_HEIGHT + SMALL_TEXT / 3
-            lines.append(f'<g class="note">{text(MARGIN, y, note, SMALL_TEXT, theme.quiet, "start")}</g>')
-        lines.append("</svg>")
-        return "\n".join(lines) + "\n"
+        for kind, entries in (("legend", legend), ("notes", below)):
+            place = f"translate({number(MARGIN)} {number(foot)})"
+            lines += [f'<g class="{kind}" transform="{place}">', *entries, "</g>"]
+        return "\n".join([*lines, "</svg>", ""])
 
     # Behind
     def _panels(self) -> Iterable[str]:
-        theme = self.theme
+        theme, chunks = self.theme, self.scene.chunks
+        for chunk, r in self.layout.chunks:
+            yield f'<rect class="chunk" data-chunk="{chunk}" {at(r)} fill="{theme.chunks[chunk % len(theme.chunks)]}"/>'
         for column, lane, r in self.layout.panels:
             folded = self.scene.columns[column].hidden > 0
+            fill = theme.background if folded else "none" if column in chunks else theme.lane
             dash = ' stroke-dasharray="3 4"' if folded else ""
             yield (
                 f'<rect class="panel" data-lane="{escape(clean(lane))}" {at(r)} rx="8" '
-                f'fill="{theme.background if folded else theme.lane}" stroke="{theme.lane_line}"{dash}/>'
+                f'fill="{fill}" stroke="{theme.lane_line}"{dash}/>'
             )
         for column, (x, y) in self.layout.headings:
             yield text(x, y, self.scene.columns[column].title, HEADER_TEXT, theme.text, "middle", bold=True)
@@ -127,18 +139,17 @@ class _Writer:
 
     # Edges
     def _edges(self) -> Iterable[str]:
-        sharp = junctions_by_net(self.layout.routes)
+        stencils, edges, boxes = Stencils(), self.scene.edges, self.scene.boxes
         faint = f' opacity="{FAINT}"' if self.scale else ""  # gradients come to the fore
-        for route in self.layout.routes:
-            edge = self.scene.edges[route.edge]
-            source, target = self.scene.boxes[edge.source], self.scene.boxes[edge.target]
-            colour, dash, width, kind = self.looks.line(edge)
-            kind += " folded" * edge.folded
-            step = next((f" {c}" for c in target.classes.split() if c.startswith("step-")), "")
+        for route, sharp in zip(self.layout.routes, self.junctions.sharp, strict=True):
+            edge, line = edges[route.edge], self.lines[route.edge]
+            source, target = boxes[edge.source], boxes[edge.target]
+            kind = f"{line.kind} folded" if edge.folded else line.kind
+            step = "" if target.step is None else f" step-{target.step}"
+            drawn = stencils.write((route.way, sharp, line), route.x, partial(_line, route, sharp, line))
             yield (
                 f'<g id="{edge.id}" class="edge {kind}{step}" data-from="{source.id}" data-to="{target.id}"{faint}>'
-                f'<path d="{path(route.points, sharp[route.net])}" fill="none" stroke="{colour}" '
-                f'stroke-width="{number(width)}"{dash_of(dash)}/>{arrow(route.points, colour)}</g>'
+                f"{drawn}</g>"
             )
 
     def _marks(self) -> Iterable[str]:
@@ -157,41 +168,52 @@ class _Writer:
             yield f'<g class="{kind}">{title}<rect {at(r)} rx="3" {look}/>{label}</g>'
 
     def _gradients(self) -> Iterable[str]:
-        sharp = junctions_by_net(self.layout.gradients)
-        routes = self.layout.gradients
+        junctions = find_junctions(self.layout.gradients)
+        pairs = list(zip(self.layout.gradients, junctions.sharp, strict=True))
         if self.scale:  # the strongest on top
-            routes = sorted(routes, key=lambda route: self.scene.edges[route.edge].share or 0.0)
-        for route in routes:
+            pairs.sort(key=lambda pair: self.scene.edges[pair[0].edge].share or 0.0)
+        stencils = Stencils()
+        for route, sharp in pairs:
             edge = self.scene.edges[route.edge]
             source, target = self.scene.boxes[edge.source], self.scene.boxes[edge.target]
-            (colour, dash, width, _), corners, back = self.looks.gradient(edge), sharp[route.net], route.points[::-1]
+            line = self.looks.gradient(edge)
             joint = route.net == target.id  # dashes begin where edges of one net have a common end
-            way = path(back, corners) if joint else path(route.points, corners, reverse=True)
+            draw = partial(_gradient_line, route, sharp, line, joint)
+            drawn = draw(number) if route.way.fixed else stencils.write((route.way, sharp, line, joint), route.x, draw)
             known = edge.share is not None and self.scale
             words = f"<title>gradient of norm {short(edge.share or 0.0)}</title>" if known else ""
             yield (
                 f'<g id="{edge.id}--back" class="gradient" data-from="{target.id}" data-to="{source.id}">{words}'
-                f'<path d="{way}" fill="none" stroke="{colour}" '
-                f'stroke-width="{number(width)}"{dash_of(dash)}/>{arrow(back, colour, width)}</g>'
+                f"{drawn}</g>"
             )
 
     def _dots(self) -> Iterable[str]:
-        colours = {route.net: self.looks.line(self.scene.edges[route.edge]).colour for route in self.layout.routes}
-        for net, points in junctions_by_net(self.layout.routes).items():
-            places = [f'cx="{number(x)}" cy="{number(y)}" r="{number(DOT)}"' for x, y in sorted(points)]
+        colours = {route.net: self.lines[route.edge].colour for route in self.layout.routes}
+        for net, points in self.junctions.dots.items():
+            places = [f'cx="{number(x)}" cy="{number(y)}" r="{number(DOT)}"' for x, y in points]
             if places:
                 dots = "".join(f'<circle class="junction" {place} fill="{colours[net]}"/>' for place in places)
                 yield f'<g id="{net}--dots">{dots}</g>'
 
     # Nodes
     def _nodes(self) -> Iterable[str]:
+        stencils = Stencils()
         for box, r in zip(self.scene.boxes, self.layout.boxes, strict=True):
-            paint = self.looks.paint(box)
-            label = label_text(box.label, r.middle, paint, TAG_SCALE if box.column < 0 else 1.0)
+            if box.column < 0 or box.kind == "parameter":
+                body, scale = self._box(box, r, number), TAG_SCALE if box.column < 0 else 1.0
+            else:
+                left, scale = self.layout.left[box.column], 1.0
+                alike = (box.kind, r.x - left, r.width, r.y, box.label[-1].level)
+                body = stencils.write(alike, left, partial(self._box, box, r))
             yield (
-                f'<g id="{box.id}" class="node {escape(box.classes)}"><title>{escape(box.detail)}</title>'
-                f"{shape(box.kind, r, paint)}{label}</g>"
+                f'<g id="{box.id}" class="node {box.classes}"><title>{escape(box.detail)}</title>'
+                f"{body}{label_spans(box.label, scale)}</text></g>"
             )
+
+    def _box(self, box: Box, r: Rectangle, across: Across) -> str:
+        """The outline of a box, and the tag that begins its label."""
+        paint, scale = self.looks.paint(box), TAG_SCALE if box.column < 0 else 1.0
+        return shape(box.kind, r, paint, across) + label_start(box.label, r.middle, paint, scale, across)
 
     def _truncation(self) -> Iterable[str]:
         for column, (x, top), (_, bottom) in self.layout.cuts:
@@ -202,57 +224,19 @@ class _Writer:
         if self.layout.chart is not None and self.scene.reach is not None:
             yield from write_chart(self.scene.reach, self.layout.chart, self.theme)
 
-    # Below
-    def _legend(self, room: float) -> tuple[list[str], float, int]:
-        """A sample of each kind that occurs, in lines of at most `room`; the width of the longest, and how many."""
-        lines: list[str] = []
-        x, widest, row = 0.0, 0.0, 0
-        for parts, width in self._samples():
-            if x and x + width > room:
-                x, row = 0.0, row + 1
-            lines += [f'<g transform="translate({number(x)} {number(row * LINE_HEIGHT)})">', *parts, "</g>"]
-            x += width + 2 * BOX_PADDING
-            widest = max(widest, x)
-        return lines, widest, row + 1
 
-    def _samples(self) -> Iterator[tuple[list[str], float]]:
-        """Each entry of the legend, drawn from x = 0 on, with its width."""
-        for kind in NAMES:
-            if any(box.kind == kind for box in self.scene.boxes):
-                colour = self.theme.quiet
-                paint = Paint(colour, colour, colour) if kind == "parameter" else self.theme.paints[kind]
-                yield self._sample([shape(kind, Rectangle(0.0, 0.0, 18.0, 11.0), paint)], 18.0, NAMES[kind])
-        if any(weight.used for weight in self.scene.weights):
-            colour = self.theme.quiet
-            place = at(Rectangle(0.0, 0.0, 11.0, 11.0))
-            frame = f'<rect {place} rx="3" fill="none" stroke="{colour}" stroke-width="1.2"/>'
-            yield self._sample([frame], 11.0, "weight on an edge")
-        if any(map(self.looks.forced, self.scene.edges)):
-            look = f'stroke="{self.theme.paints["input"].line}" stroke-width="1.3"{dash_of(FORCED_DASH)}'
-            yield self._sample([f'<path d="M0 5.5H23" {look}/>'], 23.0, "given in place of a state")
-        if self.scale:
-            yield self._scale_sample(self.scale)
-        elif self.layout.gradients:
-            colour = self.theme.gradient
-            line = f'<path d="M18 5.5H0" stroke="{colour}" stroke-width="1.4"{dash_of(GRADIENT_DASH)}/>'
-            yield self._sample([line, arrow([(18.0, 5.5), (0.0, 5.5)], colour)], 18.0, "gradient")
-        if self.layout.cuts:
-            yield self._sample([f'<path d="M0 5.5H23" {cut_look(self.theme)}/>'], 23.0, "gradient cut")
+def _line(route: Route, sharp: tuple[int, ...], line: Line, across: Across) -> str:
+    """A forward edge, with its head."""
+    points = route.points
+    look = f'fill="none" stroke="{line.colour}" stroke-width="{number(line.width)}"{dash_of(line.dash)}'
+    way = path(points, sharp, fixed=route.way.fixed, across=across)
+    return f'<path d="{way}" {look}/>{arrow(points, line.colour, across=across)}'
 
-    def _sample(self, parts: list[str], width: float, words: str) -> tuple[list[str], float]:
-        return [*parts, text(width + 5, 9.5, words, SMALL_TEXT, self.theme.quiet, "start")], width + 5 + text_width(
-            words, SMALL_TEXT
-        )
 
-    def _scale_sample(self, scale: Scale) -> tuple[list[str], float]:
-        """Samples of the widths and colours of gradients, with their norms."""
-        title = "norm of the gradient"
-        parts = [text(0.0, 9.5, title, SMALL_TEXT, self.theme.quiet, "start")]
-        x = text_width(title, SMALL_TEXT) + BOX_PADDING
-        for norm in scale.samples():
-            look = f'stroke="{scale.colour(norm, self.theme)}" stroke-width="{number(scale.width(norm))}"'
-            words = f"{norm:.1g}"
-            parts.append(f'<path d="M{number(x)} 5.5H{number(x + 20)}" {look}/>')
-            parts.append(text(x + 24, 9.5, words, SMALL_TEXT, self.theme.quiet, "start"))
-            x += 24 + text_width(words, SMALL_TEXT) + BOX_PADDING
-        return parts, x
+def _gradient_line(route: Route, sharp: tuple[int, ...], line: Line, joint: bool, across: Across) -> str:
+    """The gradient along an edge, with its head at the source."""
+    back = route.points[::-1]
+    turned = [len(back) - 1 - i for i in sharp]
+    way = path(back, turned, across=across) if joint else path(route.points, sharp, reverse=True, across=across)
+    look = f'fill="none" stroke="{line.colour}" stroke-width="{number(line.width)}"{dash_of(line.dash)}'
+    return f'<path d="{way}" {look}/>{arrow(back, line.colour, line.width, across)}'

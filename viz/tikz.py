@@ -1,7 +1,7 @@
 r"""Pictures in TikZ, for papers: a document of its own (`pdflatex net.tex`), all in ASCII.
 
 Each box is a node named as in the SVG, (h_3), so that more can be drawn around it; looks are styles at the head of
-the picture, one for each kind. Legends and the chart of a truncation are left out. A character that LaTeX has no
+the picture, one for each kind. The legend has the kinds of boxes. A character that LaTeX has no
 command for is written \glyph{1F600}: XeLaTeX and LuaLaTeX show it where the font has it, pdfLaTeX its number.
 """
 
@@ -11,13 +11,27 @@ from collections.abc import Iterator
 from itertools import pairwise
 from unicodedata import normalize
 
-from .dots import junctions_by_net
+from .dots import find_junctions
 from .geometry import Layout, Point, Rectangle
 from .labels import Label, clean
-from .looks import Line, Looks
+from .looks import NAMES, Line, Looks, kinds_shown
 from .marks import DOUBLE, clean_keeping_spaces, corners, inset, number, radius
-from .scene import Box, Scene
-from .style import BEND, CUT_DASH, CUT_WIDTH, DOT, HEADER_TEXT, SMALL_TEXT, TAG_SCALE, TEXT, Paint, Theme
+from .reach_chart import TITLES
+from .scene import Scene
+from .style import (
+    BEND,
+    CELL,
+    CUT_DASH,
+    CUT_WIDTH,
+    DOT,
+    HEADER_TEXT,
+    SMALL_TEXT,
+    TAG_SCALE,
+    TEXT,
+    Paint,
+    Theme,
+    text_width,
+)
 
 _COMMANDS = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
@@ -90,6 +104,7 @@ class _Writer:
     def document(self, description: str) -> str:
         ground = self._colour(self.theme.background)
         body = [*self._panels(), *self._edges(), *self._dots(), *self._marks(), *self._boxes(), *self._cuts()]
+        body += [*self._legend(), *self._chart()]
         styles = [f"  {kind}/.style={{{self._paint(paint)}}}," for kind, paint in self.theme.paints.items()]
         defined = [rf"\definecolor{{{name}}}{{HTML}}{{{code[1:].upper()}}}" for code, name in self.colours.items()]
         return (
@@ -117,8 +132,12 @@ class _Writer:
 
     def _panels(self) -> Iterator[str]:
         look = f"draw={self._colour(self.theme.lane_line)}, fill={self._colour(self.theme.lane)}, rounded corners=8pt"
-        for _, _, r in self.layout.panels:
-            yield rf"\draw[{look}] {_rectangle(r)};"
+        for chunk, r in self.layout.chunks:
+            yield rf"\fill[{self._colour(self.theme.chunks[chunk % 2])}] {_rectangle(r)};"
+        chunks = self.scene.chunks
+        for column, _, r in self.layout.panels:
+            ground = look.replace(f"fill={self._colour(self.theme.lane)}, ", "") if column in chunks else look
+            yield rf"\draw[{ground}] {_rectangle(r)};"
         for column, place in self.layout.headings:
             yield self._text(place, self.scene.columns[column].title, HEADER_TEXT, "base")
         for name, place in self.layout.lane_names:
@@ -147,8 +166,8 @@ class _Writer:
     def _dots(self) -> Iterator[str]:
         routes = self.layout.routes
         colours = {route.net: self.looks.line(self.scene.edges[route.edge]).colour for route in routes}
-        for net, points in junctions_by_net(routes).items():
-            for point in sorted(points):
+        for net, points in find_junctions(routes).dots.items():
+            for point in points:
                 yield rf"\fill[{self._colour(colours[net])}] {_xy(point)} circle ({number(DOT)}pt);"
 
     def _marks(self) -> Iterator[str]:
@@ -164,7 +183,7 @@ class _Writer:
             paint = self.looks.paint(box)
             look = box.kind if box.kind in self.theme.paints else self._paint(paint)
             yield f"% {box.id}: {in_tex(box.detail)}"
-            yield rf"\draw[{look}] {_outline(box, r)};"
+            yield rf"\draw[{look}] {_outline(box.kind, r)};"
             if box.kind in DOUBLE:
                 second = f"draw={self._colour(paint.line)}, line width=0.7pt, rounded corners=2.5pt"
                 yield rf"\draw[{second}] {_rectangle(inset(r))};"
@@ -172,17 +191,36 @@ class _Writer:
             words = f"{size}, text={self._colour(paint.text)}, font={_font(TEXT)}{_bold(paint)}"
             yield rf"\node[{words}] ({box.id}) at {_xy(r.middle)} {{{_label(box.label)}}};"
 
+    def _legend(self) -> Iterator[str]:
+        x, y = 0.0, self.layout.height + 2 * SMALL_TEXT
+        for kind in kinds_shown(self.scene):
+            paint, r = self.looks.sample(kind), Rectangle(x, y, 18.0, 11.0)
+            yield rf"\fill[{self._paint(paint)}, draw] {_outline(kind, r)};"
+            yield self._text((x + 23, y + 5.5), NAMES[kind], SMALL_TEXT, "west")
+            x += 37 + text_width(NAMES[kind], SMALL_TEXT, bold=True)
+
+    def _chart(self) -> Iterator[str]:
+        """The pairs that a truncation keeps: full squares; t upwards, s to the right."""
+        chart, reach = self.layout.chart, self.scene.reach
+        if chart is None or reach is None:
+            return
+        yield self._text((chart.x, chart.y + HEADER_TEXT), ", ".join(TITLES), SMALL_TEXT, "west")
+        colour = self._colour(self.theme.carried)
+        for s, t, kept in reach.pairs:
+            r = Rectangle(chart.x + s * CELL, chart.bottom - (t + 1) * CELL, CELL * 0.8, CELL * 0.8)
+            yield rf"\{'fill' if kept else 'path'}[draw={colour}, {colour}] {_rectangle(r)};"
+
     def _cuts(self) -> Iterator[str]:
         look = f"draw={self._colour(self.theme.text)}, line width={number(CUT_WIDTH)}pt, {_dashes(CUT_DASH)}"
         for _, top, bottom in self.layout.cuts:
             yield rf"\draw[{look}] {_xy(top)} -- {_xy(bottom)};"
 
 
-def _outline(box: Box, r: Rectangle) -> str:
-    points = corners(box.kind, r)
+def _outline(kind: str, r: Rectangle) -> str:
+    points = corners(kind, r)
     if points:
         return " -- ".join([*map(_xy, points), "cycle"])
-    return f"[rounded corners={number(radius(box.kind, r))}pt] {_rectangle(r)}"
+    return f"[rounded corners={number(radius(kind, r))}pt] {_rectangle(r)}"
 
 
 def _rectangle(r: Rectangle) -> str:

@@ -98,3 +98,41 @@ def test_notation() -> None:
     for wrong in ("U", "=x", "U=", ""):
         with pytest.raises(UsageError, match="--notation"):
             notation_of([wrong])
+
+
+LOOKS = """import tinygraph as tg
+from tinygraph import models
+encoder = tg.unroll(models.elman, steps=3, I=2, H=3, scope="encoder")
+memory = models.memory_of(encoder.output)
+sizes = {"I": 2, "H": 3}
+cell = models.attend_first(models.elman, "dot")
+net = tg.unroll(cell, steps=2, sizes=sizes, graph=encoder.graph, scope="decoder", contexts=memory)
+stack = models.stack(models.gru, layers=2, steps=2, I=2, H=2)
+"""
+
+
+def test_what_a_net_looks_at(path: Path) -> None:
+    path.write_text(LOOKS)
+    options = {"detail": "cell", "attention": "alpha"}
+    drawing = picture_of(Wish(f"{path}:net", options=options))
+    assert sum(edge.attention is not None for edge in drawing.scene.edges) == 6
+    assert picture_of(Wish(f"{path}:net", gates=True)).description == "gates of elman_attending_dot over 2 steps: alpha"
+
+
+def test_scopes_singly(path: Path) -> None:
+    path.write_text(LOOKS)
+    for options in ({"detail": "cell", "open": ["layer1"]}, {"closed": ["layer2"]}):
+        drawing = picture_of(Wish(f"{path}:stack", options=options))
+        assert {box.lane for box in drawing.scene.boxes if box.kind == "cell"} == {"layer2"}
+    with pytest.raises(DrawingError, match="did you mean 'layer"):
+        picture_of(Wish(f"{path}:stack", options={"closed": ["layer"]}))
+
+
+def test_charts(path: Path, tmp_path: Path) -> None:
+    assert picture_of(Wish("gru", steps=6, gates=True)).description == "gates of gru over 6 steps: r, z"
+    with pytest.raises(DrawingError, match="no gates"):
+        picture_of(Wish("elman", gates=True))
+    (tmp_path / "metrics.jsonl").write_text('{"update": 1, "loss": 2.5}')
+    assert picture_of(Wish(str(tmp_path / "metrics.jsonl"))).description == "loss over 1 update"
+    with pytest.raises(DrawingError, match="cannot read the metrics"):
+        picture_of(Wish("none.jsonl"))

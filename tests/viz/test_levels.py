@@ -16,12 +16,12 @@ from tinygraph.viz.closing import close, closed_lanes
 from tinygraph.viz.labels import label_width
 from tinygraph.viz.layout import lay_out
 from tinygraph.viz.legend_sheet import BOXES
+from tinygraph.viz.looks import NAMES as NAMES_OF_KINDS
 from tinygraph.viz.measuring import Measures
 from tinygraph.viz.rolling_up import roll_up
 from tinygraph.viz.scene import build_scene
 from tinygraph.viz.selection import select
 from tinygraph.viz.style import LIGHT, text_width
-from tinygraph.viz.svg import NAMES as NAMES_OF_KINDS
 
 from .pictures import CASES, SVG, groups, parse, texts, unrolled, with_loss
 from .test_geometry import merged, overlaps, pierced
@@ -123,7 +123,7 @@ def test_the_check_of_marks_can_fail() -> None:
 
 
 @pytest.mark.parametrize("options", [{"cell": "gru"}, {"cell": "elman", "attention": "dot"}])
-@pytest.mark.parametrize("level", ["cell", "rolled", "rolled cell"])
+@pytest.mark.parametrize("level", ["cell", "gates", "rolled", "rolled cell"])
 def test_sequence_to_sequence_is_tidy(options: dict[str, str], level: str) -> None:
     model = models.SequenceToSequence(5, 4, hidden=3, embedding=2, **options)
     scene, layout = built(model.unroll(3, 3).loss, level)
@@ -269,7 +269,25 @@ def test_a_graph_without_steps_rolls_up() -> None:
 def test_a_rolled_picture_has_no_numbers() -> None:
     net = unrolled(CELLS["elman"], 3)
     with pytest.raises(DrawingError, match="rolled"):
-        viz.draw(net, rolled=True, backward=True)
+        viz.draw(net, rolled=True, feeds=net.initial())
+
+
+@pytest.mark.parametrize("detail", ["gates", "cell"])
+def test_the_gradient_comes_round_too(detail: str) -> None:
+    """Wherever it goes at some step unrolled it goes rolled up, and through the delays."""
+    net, loss = with_loss(5)
+    rolled = viz.draw([loss, tg.grad(loss, net.parameters)], backward=True, rolled=True, detail=detail)
+    ways = {(g.get("data-from"), g.get("data-to")) for g in groups(rolled, "gradient")}
+    delay = next(box.id for box in rolled.scene.boxes if box.kind == "delay")
+    state = next(box.id for box in rolled.scene.boxes if box.kind in ("state", "cell"))
+    assert (delay, state) in ways
+    assert any(end == delay for _, end in ways)
+    assert not any(str(end).startswith(("x", "y", "h_0")) for _, end in ways)
+    flat = viz.draw([loss, tg.grad(loss, net.parameters)], backward=True, detail=detail)
+    to = {g.get("data-to") for g in groups(flat, "gradient")}
+    names = {box.id for box in rolled.scene.boxes if box.kind == "parameter"}
+    assert names & to == names & {end for _, end in ways}
+    check_tidy(rolled.scene, rolled.layout)
 
 
 def test_side_by_side() -> None:

@@ -17,6 +17,7 @@ from tinygraph import viz
 from tinygraph.errors import DrawingError
 from tinygraph.viz import output
 from tinygraph.viz.labels import shortened
+from tinygraph.viz.looks import NAMES
 from tinygraph.viz.page import Slide, write_page
 from tinygraph.viz.style import DETAIL_LIMIT, LIGHT
 
@@ -58,6 +59,18 @@ def test_tikz_has_the_nodes_and_edges_of_the_picture(name: str) -> None:
     assert bare.count("{") == bare.count("}")
     used = set(re.findall(r"\btg\d+\b", bare))
     assert used == set(re.findall(r"\\definecolor\{(tg\d+)\}\{HTML\}\{[0-9A-F]{6}\}", bare))
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_the_legend_is_in_every_format(name: str) -> None:
+    drawing = viz.draw(CASES[name]())
+    kinds = {box.kind for box in drawing.scene.boxes}
+    assert {s.ends[0] for s in read_dot(drawing.dot) if s.ends[0].startswith("legend--")} == {
+        f"legend--{kind}" for kind in kinds
+    }
+    for text in (drawing.svg, drawing.tex):
+        assert all(words in text for kind, words in NAMES.items() if kind in kinds)
+        assert not [words for kind, words in NAMES.items() if kind == "delay" and words in text]
 
 
 @pytest.mark.skipif(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import Any
 
@@ -18,6 +19,7 @@ from tinygraph.viz.scene import build_scene
 from tinygraph.viz.selection import select
 
 from .pictures import SVG, groups, parse, stacked, texts, unrolled
+from .readers import read_dot
 
 T = 6
 NUMBERS = {"chunk": {"k1": 2}, "sliding": {"k2": 3}, "k1_k2": {"k1": 2, "k2": 3}, "last": {"k2": 2}}
@@ -49,6 +51,39 @@ def test_the_chart_shows_the_kept_pairs(mode, what):
     assert {int(g.get("data-step", "")) for g in groups(drawing, "cut")} == CUTS[mode]
     assert "gradient cut" in "".join(parse(drawing).itertext())
     assert ("stop gradient" in texts(drawing)) == (what == "cut")
+
+
+@each_mode
+def test_the_chart_is_in_every_format(mode):
+    drawing = viz.draw(truncated(unrolled(models.elman, T), mode))
+    kept = len(squares(drawing, "kept"))
+    pairs = [s for s in read_dot(drawing.dot) if s.ends[0].startswith("pair--")]
+    assert len(pairs) == T * (T + 1) / 2
+    assert sum("does not" not in s.attributes["tooltip"] for s in pairs) == kept
+    assert len(re.findall(r"^\\fill\[draw=(tg\d+), \1\]", drawing.tex, re.M)) == kept
+
+
+CHUNKS = {"chunk": [1, 1, 2, 2, 3, 3], "sliding": None, "k1_k2": None, "last": [0, 0, 0, 0, 2, 2]}
+
+
+@each_mode
+@pytest.mark.parametrize("detail", ["gates", "cell"])
+def test_chunks_are_shaded_where_windows_do_not_overlap(mode, detail):
+    drawing = viz.draw(truncated(unrolled(models.elman, T), mode), detail=detail)
+    grounds = [r for r in parse(drawing).iter(f"{SVG}rect") if r.get("class") == "chunk"]
+    numbers = CHUNKS[mode] or []
+    assert [int(r.get("data-chunk", "")) for r in grounds] == sorted(set(numbers) - {0})
+    chunks = drawing.scene.chunks
+    of = {drawing.scene.columns[column].place: number for column, number in chunks.items()}
+    assert of == {t: number for t, number in enumerate(numbers, 1) if number}
+    spans = {int(r.get("data-chunk", "")): (float(r.get("x", "")), float(r.get("width", ""))) for r in grounds}
+    for box, r in zip(drawing.scene.boxes, drawing.layout.boxes, strict=True):
+        if box.column in chunks:
+            left, width = spans[chunks[box.column]]
+            assert left <= r.x
+            assert r.right <= left + width
+    ends = sorted((x, x + width) for x, width in spans.values())
+    assert all(a[1] == b[0] for a, b in pairwise(ends)), "from cut to cut"
 
 
 @each_mode

@@ -53,8 +53,8 @@ def draw(
         str,
         typer.Argument(
             metavar="CELL",
-            help="Name of a cell (`tinygraph cells` lists them), or your own Python file with the name of a net, of a "
-            "loss or of a function that makes one: my_net.py:net. The file is run.",
+            help="Name of a cell (`tinygraph cells` lists them); your own Python file with the name of a net, a loss "
+            "or a function that makes one: my_net.py:net (the file is run); or the metrics.jsonl of a training run.",
         ),
     ],
     out: Annotated[
@@ -66,25 +66,35 @@ def draw(
     detail: Annotated[
         str, typer.Option(help="cell: a step is one box; gates; nodes: with local derivatives.")
     ] = "gates",
+    opened: Annotated[
+        list[str] | None, typer.Option("--open", help="A scope to show in whole, with --detail cell.")
+    ] = None,
+    closed: Annotated[list[str] | None, typer.Option(help="A scope of which each step is one box.")] = None,
     rolled: Annotated[bool, typer.Option(help="Draw one step for all.")] = False,
     frames: Annotated[bool, typer.Option(help="Step through: a picture for each equation, or one .html page.")] = False,
+    attention: Annotated[str, typer.Option(help="Draw the weights with this label, such as alpha, as edges.")] = "",
+    gates: Annotated[bool, typer.Option(help="A chart of what the gates do, in place of the net.")] = False,
     compare: Annotated[list[str] | None, typer.Option(help="Another cell to draw beside it, with what is new.")] = None,
     notation: Annotated[list[str] | None, typer.Option(help="LABEL=LATEX renames a symbol: U=W_{hh}.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the numbers that are stepped through.")] = 0,
     dark: Annotated[bool, typer.Option(help="Light lines on a dark ground.")] = False,
     whole: Annotated[bool, typer.Option(help="Do not fold a long net.")] = False,
 ) -> None:
-    """Draw a cell unrolled over time, or a net of your own, in the format that the file's name ends in."""
+    """Draw a cell unrolled over time, a net of your own, or a run's loss, in the format that the file name has."""
     options = {
         "backward": backward,
         "detail": detail,
+        "open": opened or [],
+        "closed": closed or [],
         "rolled": rolled,
+        "attention": attention,
         "notation": notation_of(notation or []),
         "theme": "dark" if dark else "light",
         "fold": False if whole else "auto",
     }
     stepped = frames or out.suffix.lower() == ".html"
-    picture = picture_of(Wish(target, tuple(compare or ()), steps, loss or backward, stepped, seed, options))
+    wish = Wish(target, tuple(compare or ()), steps, loss or backward, stepped, gates, seed, options)
+    picture = picture_of(wish)
     saved = picture.save(out)
     written = ", ".join(map(str, saved)) if isinstance(saved, list) else str(saved)
     Console().print(f"{written}: {' and '.join([target, *(compare or ())])}", highlight=False, soft_wrap=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,11 @@ from ..cells import Cell
 from ..errors import DrawingError, UsageError
 from ..graph import Graph, Kind, Node, Steps
 from ..initialisers import initialise
+from ..nest import leaves
 from ..unrolling import unroll
 from .own_file import load_object, names_a_file
 
+METRICS = ".jsonl"  # how the name of a run's metrics ends
 SIZE, FRAMES_SIZE = 4, 2  # of the vectors of a cell that is drawn
 PICTURES = (viz.Chart, viz.Comparison, viz.Drawing, viz.Frames)
 
@@ -30,14 +33,17 @@ class Wish:
     steps: int = 4
     loss: bool = False
     frames: bool = False
+    gates: bool = False
     seed: int = 0
     options: Mapping[str, Any] | None = None  # for `viz.draw`
 
 
 def picture_of(wish: Wish) -> Any:
     """A drawing, a comparison, or frames. Raises what cells, files and pictures raise."""
-    found, feeds = _found(wish.target)
     options = dict(wish.options or {})
+    if wish.target.endswith(METRICS):
+        return viz.chart(Path(wish.target), theme=options.get("theme", "light"))
+    found, feeds = _found(wish.target)
     if isinstance(found, PICTURES):
         return found
     if isinstance(found, models.System):
@@ -49,7 +55,12 @@ def picture_of(wish: Wish) -> Any:
     if isinstance(found, Cell):
         options["title"] = f"{found.name}, {wish.steps} steps"
         found = _unrolled(found, wish)
+    if wish.gates:
+        values = example_feeds(_graph_of(found), wish.seed) if feeds is None else feeds
+        return viz.chart(found, feeds=values, theme=options.get("theme", "light"))
     if not wish.frames:
+        if options.get("attention"):
+            options["feeds"] = example_feeds(_graph_of(found), wish.seed) if feeds is None else feeds
         return viz.draw(found, **options)
     if not isinstance(found, Node):
         raise DrawingError("a step-through is of the node of a loss", fix=f"name it: {wish.target.split(':')[0]}:loss")
@@ -67,6 +78,15 @@ def example_feeds(graph: Graph, seed: int) -> dict[str, Any]:
         shape = (len(steps), *steps[0].shape) if isinstance(node, Steps) else steps[0].shape
         feeds[name] = _value(steps[0].kind, shape, rng)
     return feeds
+
+
+def _graph_of(found: Any) -> Graph:
+    """The graph of a net, or of nodes in lists and dicts. Raises `DrawingError`."""
+    one = next(iter(leaves(found)), None)
+    graph = found if isinstance(found, Graph) else getattr(one, "graph", None)
+    if not isinstance(graph, Graph):
+        raise DrawingError(f"{found!r:.60} has no graph to make values for", fix="name a net, or nodes")
+    return graph
 
 
 def _value(kind: Kind, shape: tuple[int, ...], rng: np.random.Generator) -> Any:

@@ -222,14 +222,11 @@ class Graph:
     def describe(self, node: Node) -> str:
         """One line for messages: name, operation, shape, time step and scope."""
         where = self.provenance[node.id]
-        parts = [f"{node.name} = {node.op.name}", f"shape {node.shape}" + (" per example" if node.batched else "")]
-        if node.kind != "real":
-            parts.append(node.kind)
-        if where.step is not None:
-            parts.append(f"step {where.step}")
-        if where.scope:
-            parts.append(f"scope {where.scope}")
-        return ", ".join([*parts, f"node {node.id}"])
+        shape = f"shape {node.shape}{' per example' if node.batched else ''}"
+        kind = "" if node.kind == "real" else f", {node.kind}"
+        step = "" if where.step is None else f", step {where.step}"
+        scope = f", scope {where.scope}" if where.scope else ""
+        return f"{node.name} = {node.op.name}, {shape}{kind}{step}{scope}, node {node.id}"
 
     def text(self, roots: Iterable[Node] | None = None) -> str:
         """Aligned equations with time steps and shapes: of the whole tape, or of what `roots` depend on."""

@@ -1,0 +1,117 @@
+"""Every picture of the gallery, and 200 nets at random, as they are written: tidy, legible, and whole."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tinygraph as tg
+from tinygraph import models, viz
+from tinygraph.graph import cone
+from tinygraph.viz import arrangement
+from tinygraph.viz.style import SMALL_TEXT
+
+from .pictures import groups
+from .test_levels import random_net
+from .ways import faults, read_svg
+
+SLIDE = (960.0, 540.0)  # points: 13.33 x 7.5 inches
+READABLE = 8.0
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+@pytest.fixture(scope="module")
+def gallery() -> Iterator[Any]:
+    """The module that draws the gallery."""
+    sys.path.insert(0, str(DOCS))
+    import pictures
+
+    yield pictures
+    sys.path.remove(str(DOCS))
+
+
+@pytest.fixture(scope="module")
+def drawings(gallery: Any) -> dict[str, Any]:
+    return gallery.drawings()
+
+
+def test_every_picture_is_tidy(drawings: dict[str, Any]) -> None:
+    found = {name: faults(drawing.svg) for name, drawing in drawings.items()}
+    assert {name: wrong[:3] for name, wrong in found.items() if wrong} == {}
+
+
+def test_text_is_legible_on_a_slide() -> None:
+    """Of each picture fitted to a slide; what stands below the line is smaller."""
+    small = {}
+    for path in sorted(DOCS.glob("*.svg")):
+        svg = path.read_text(encoding="utf-8")
+        if 'class="tinygraph' in svg:  # charts have their own sizes: no text below 10 pt in a third of a slide
+            seen = read_svg(svg)
+            fit = min(SLIDE[0] / seen.whole.right, SLIDE[1] / seen.whole.bottom)
+            least = min(SMALL_TEXT, *(size for text, size, _, box in seen.words if box or len(text) > 3))
+            if fit * least < READABLE - 0.01:
+                small[path.name] = fit * least
+    assert small == {}
+
+
+def test_what_is_counted_is_drawn(drawings: dict[str, Any]) -> None:
+    for name, drawing in drawings.items():
+        whole = getattr(drawing, "drawing", drawing)
+        if not name.startswith("legend"):
+            counted = whole.nodes, whole.edges, whole.gradients
+            assert counted == tuple(len(groups(whole, word)) for word in ("node", "edge", "gradient")), name
+
+
+def test_no_better_order_removes_a_crossing(gallery: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No two neighbours in a row that change places have fewer lines cross."""
+    seen, place = [], arrangement._place
+
+    def looked_at(one: Any) -> None:
+        fewest = arrangement._crossings(one)
+        for order in one.rows.values():
+            for i in range(len(order) - 1):
+                order[i : i + 2] = order[i + 1], order[i]
+                seen.append(arrangement._crossings(one) >= fewest)
+                order[i : i + 2] = order[i + 1], order[i]
+        place(one)
+
+    monkeypatch.setattr(arrangement, "_place", looked_at)
+    for draw in (gallery.levels, gallery.mappings, gallery.compositions, gallery.differences):
+        draw()
+    for seed in range(0, 200, 10):
+        viz.draw(random_net(seed))
+    assert len(seen) > 100
+    assert all(seen)
+
+
+@pytest.mark.parametrize("seeds", [range(0, 60), pytest.param(range(60, 200), marks=pytest.mark.slow)])
+def test_random_nets_are_tidy_and_whole(seeds: range) -> None:
+    for seed in seeds:
+        net = random_net(seed)
+        nodes = cone(net if isinstance(net, list) else [net])
+        drawing = viz.draw(net, fold=False)
+        assert drawing.svg.count('class="node ') == len(nodes) == drawing.nodes
+        assert drawing.svg.count('class="edge ') == sum(len(node.args) for node in nodes) == drawing.edges
+        if seed % 4 == 0:
+            assert faults(drawing.svg) == []
+
+
+def test_the_reader_finds_faults() -> None:
+    svg = viz.draw(tg.unroll(models.elman, steps=2, I=2, H=2)).svg
+    assert faults(svg) == []
+    seen = read_svg(svg)
+    long = svg.replace("<tspan>h</tspan>", "<tspan>hidden state</tspan>", 1)
+    assert any("leaves its box" in fault for fault in faults(long))
+    moved = re.search(r'class="drawing" transform="translate\([\d.]+ ([\d.]+)\)', svg)
+    assert moved
+    level = seen.boxes["h_2"].top + 5 - float(moved[1])
+    wide = svg.replace('<path d="M', f'<path d="M0 {level}h900M', 1)
+    assert any("runs through h_2" in fault for fault in faults(wide))
+    assert any("leaves it" in fault for fault in faults(wide))
+    twice = svg.replace("</svg>", '<text x="20" y="20">one</text><text x="22" y="22">two</text></svg>')
+    assert any("meet" in fault for fault in faults(twice))
