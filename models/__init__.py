@@ -119,6 +119,7 @@ __all__ = [
     "glimpsing",
     "global_norm",
     "greedy",
+    "greedy_each",
     "grouped_by_length",
     "gumbel_noise",
     "hand_set",

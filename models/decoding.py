@@ -49,6 +49,11 @@ def language_step(model: LanguageModel, values: Mapping[str, Any]) -> tuple[Step
 
 def greedy(step: Step, state: Arrays, *, start: int, end: int | None, longest: int) -> Hypothesis:
     """The likeliest symbol after the likeliest symbol, until `end` or `longest` symbols; see `beam_search`."""
+    return greedy_each(step, state, start=start, end=end, longest=longest)[0]
+
+
+def greedy_each(step: Step, state: Arrays, *, start: int, end: int, longest: int) -> list[Hypothesis]:
+    """`greedy` for each example of a state of arrays (B, ...), all in step; those that have ended are left out."""
     return _follow(step, state, start, end, longest, lambda scores: int(np.argmax(scores)))
 
 
@@ -65,7 +70,7 @@ def sampled(
 ) -> Hypothesis:
     """Symbols drawn one after another, until `end` or `longest` symbols; see `choose` and `beam_search`."""
     rng = np.random.default_rng(seed)
-    return _follow(step, state, start, end, longest, lambda scores: choose(scores, rng, temperature, top_k))
+    return _follow(step, state, start, end, longest, lambda scores: choose(scores, rng, temperature, top_k))[0]
 
 
 def _follow(
@@ -74,13 +79,22 @@ def _follow(
     """One hypothesis, symbol by symbol."""
     symbols, total, last = list[int](), 0.0, start
     for _ in range(_at_least_one(longest, "greatest length")):
-        logs, state = _log_probabilities(step, np.array([last]), state, end)
-        last = pick(logs[0])
-        total += float(logs[0, last])
-        if last == end:
-            return Hypothesis(tuple(symbols), total, total, True)
-        symbols.append(last)
-    return Hypothesis(tuple(symbols), total, total, False)
+        logs, state = _log_probabilities(step, last, state, end)
+        last = np.array([pick(row) for row in logs])
+        totals[open_ones] += logs[np.arange(len(last)), last]
+        ended[open_ones] = last == end
+        goes_on = last != end
+        if not goes_on.all():
+            state = {name: np.asarray(value)[goes_on] for name, value in state.items()}
+            open_ones, last = open_ones[goes_on], last[goes_on]
+        if len(last) == 0:
+            break
+        for example, symbol in zip(open_ones, last, strict=True):
+            said[example].append(int(symbol))
+    return [
+        Hypothesis(tuple(symbols), float(total), float(total), bool(end_said))
+        for symbols, total, end_said in zip(said, totals, ended, strict=True)
+    ]
 
 
 def beam_search(
