@@ -244,8 +244,8 @@ def test_many_sources_at_once_as_each_alone(kind):
     """Sources of several lengths, answers that end early, late, and not at all."""
     model = model_of(kind)
     endings = set()
-    for end in (0, 0.5, 1, 2):  # how much likelier the end becomes
-        values = values_of(model)
+    for seed, end in product((0, 1), (-5, 0, 2, 5)):  # how much likelier the end becomes
+        values = values_of(model, seed)
         values["decoder/c_y"][-1] += end
         translator = Translator(model, values)
         together = translator.translate_each(SOURCES, longest=5)
