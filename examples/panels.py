@@ -1,0 +1,61 @@
+"""Arrays as pictures, for the examples that end in images, or in where a net looks."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tinygraph import viz
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def images(rows: Sequence[Sequence[Any]], titles: Sequence[Sequence[str]], *, title: str) -> viz.Chart:
+    """Grey images (height, width), in rows, ink dark; each below its title. All on one scale."""
+    high = max(float(np.max(image)) for row in rows for image in row)
+
+    def draw(figure: Figure) -> None:
+        grid = figure.subplots(len(rows), max(map(len, rows)), squeeze=False)
+        for axes in grid.flat:
+            axes.axis("off")
+        for shown, row, words in zip(grid, rows, titles, strict=True):
+            for axes, image, word in zip(shown, row, words, strict=False):
+                axes.imshow(image, cmap="Greys", vmin=0, vmax=high)
+                axes.set_title(word, fontsize=8)
+
+    return _chart(draw, title, (1.0 * max(map(len, rows)), 1.15 * len(rows) + 0.3))
+
+
+def attention(weights: Any, *, read: Sequence[str], said: Sequence[str], title: str) -> viz.Chart:
+    """Where a net looks while it speaks: weights (said, read), a row for each symbol that is said."""
+
+    def draw(figure: Figure) -> None:
+        axes = figure.add_subplot()
+        axes.imshow(weights, cmap="Blues", vmin=0, vmax=1)
+        axes.set_xticks(range(len(read)), read)
+        axes.set_yticks(range(len(said)), said)
+        axes.set(xlabel="read", ylabel="said")
+
+    return _chart(draw, title, (1.2 + 0.2 * len(read), 1.3 + 0.2 * len(said)))
+
+
+def _chart(draw: Callable[[Figure], None], title: str, size: tuple[float, float]) -> viz.Chart:
+    """A chart whose bytes depend on what is drawn alone."""
+
+    def render(kind: str) -> bytes:
+        import matplotlib  # takes 0.3 s
+        from matplotlib.figure import Figure
+
+        with matplotlib.rc_context({"svg.hashsalt": "tinygraph", "svg.fonttype": "none", "font.size": 9}):
+            figure = Figure(figsize=size, layout="constrained")
+            draw(figure)
+            figure.suptitle(title, fontsize=10)
+            out = io.BytesIO()
+            figure.savefig(out, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else {"Software": None})
+        return out.getvalue()
+
+    return viz.Chart(render, title)
