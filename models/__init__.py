@@ -148,6 +148,7 @@ __all__ = [
     "resume_run",
     "sample",
     "sampled",
+    "sampled_each",
     "save_checkpoint",
     "softmax_cross_entropy",
     "speaking",

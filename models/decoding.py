@@ -52,7 +52,7 @@ def greedy(step: Step, state: Arrays, *, start: int, end: int | None, longest: i
     return greedy_each(step, state, start=start, end=end, longest=longest)[0]
 
 
-def greedy_each(step: Step, state: Arrays, *, start: int, end: int, longest: int) -> list[Hypothesis]:
+def greedy_each(step: Step, state: Arrays, *, start: int, end: int | None, longest: int) -> list[Hypothesis]:
     """`greedy` for each example of a state of arrays (B, ...), all in step; those that have ended are left out."""
     return _follow(step, state, start, end, longest, lambda scores: int(np.argmax(scores)))
 
@@ -69,8 +69,24 @@ def sampled(
     seed: int | np.random.Generator = 0,
 ) -> Hypothesis:
     """Symbols drawn one after another, until `end` or `longest` symbols; see `choose` and `beam_search`."""
+    options: Mapping[str, Any] = {"temperature": temperature, "top_k": top_k, "seed": seed}
+    return sampled_each(step, state, start=start, end=end, longest=longest, **options)[0]
+
+
+def sampled_each(
+    step: Step,
+    state: Arrays,
+    *,
+    start: int,
+    end: int | None,
+    longest: int,
+    temperature: float = 1.0,
+    top_k: int = 0,
+    seed: int | np.random.Generator = 0,
+) -> list[Hypothesis]:
+    """`sampled` for each example of a state of arrays (B, ...), all in step; those that have ended are left out."""
     rng = np.random.default_rng(seed)
-    return _follow(step, state, start, end, longest, lambda scores: choose(scores, rng, temperature, top_k))[0]
+    return _follow(step, state, start, end, longest, lambda scores: choose(scores, rng, temperature, top_k))
 
 
 def _follow(
