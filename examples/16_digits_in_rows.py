@@ -40,8 +40,8 @@ def main() -> None:
     train, test = load()
     common = np.mean(test.labels == np.bincount(train.labels).argmax())
     for way, goal, updates in (("rows", ">= 95%", 1500), ("pixels", "", 3000)):
-        updates = story.either(updates, 40)
-        net = reader(way, hidden=story.either(64, 16))
+        updates = story.either(updates, 2)
+        net = reader(way, hidden=story.either(64, 8))
         learner = models.Learner(net.initial(story.seed), rate=0.005, schedule="linear", updates=updates)
         for batch in train.batches(64, updates, np.random.default_rng(story.seed)):
             learner.update(net.loss, {"x": as_sequence(batch, way), "y": batch.labels[None]})
@@ -53,7 +53,7 @@ def main() -> None:
     story.picture(
         images([test.images[wrong]], [titles], title="what was read wrongly, by pixels"), "digits-misread.svg"
     )
-    story.picture(viz.draw(reader("rows", 4).net, title="a digit, row by row"), "digits-in-rows.svg")
+    story.picture(viz.draw(reader("rows", 4).net, title="many to one: a digit, row by row"), "digits-in-rows.svg")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import numpy as np
 from tinygraph import models
 
 Pair = tuple[str, str]
-ROOM = 8  # lengths are rounded up to multiples of this, so that few nets are made
+ROOM = 12  # lengths are rounded up to multiples of this, so that few nets are made
 POOL = 16  # batches that are drawn together and sorted by length, so that little of a batch is padding
 AT_ONCE = 250  # answers
 
@@ -33,12 +33,15 @@ def commonest(pairs: Sequence[Pair]) -> float:
 
 
 def in_batches(
-    draw: Callable[[int], list[Pair]], *, updates: int, size: int, rng: np.random.Generator
+    draw: Callable[[int, float], list[Pair]], *, updates: int, size: int, rng: np.random.Generator
 ) -> Iterator[list[Pair]]:
-    """So many batches of `size` pairs of similar length, in random order; `draw(n)` gives n pairs."""
+    """So many batches of `size` pairs of similar length, in random order.
+
+    `draw(n, done)` gives n pairs at the time when a share `done` of the updates, 0 to 1, is behind.
+    """
     made = 0
     while made < updates:
-        pool = sorted(draw(POOL * size), key=lambda pair: (len(pair[0]), len(pair[1])))
+        pool = sorted(draw(POOL * size, made / updates), key=lambda pair: (len(pair[0]), len(pair[1])))
         for number in rng.permutation(POOL)[: updates - made]:
             yield pool[number * size : (number + 1) * size]
         made += POOL
@@ -98,6 +101,12 @@ class Pupil:
         longest = max(len(text) for _, text in pairs) + 2
         answers = self.answers([source for source, _ in pairs], longest=longest, target=target)
         return np.array([answer == text for answer, (_, text) in zip(answers, pairs, strict=True)])
+
+    def looks(self, pair: Pair, target: str = "") -> np.ndarray:
+        """Where a net with attention looks while it says a pair's target and the end: (said, read)."""
+        net = self.model.unroll(len(pair[0]), len(pair[1]) + 1)
+        weights = self.learner.run(net.decoders[target].alpha, self.feeds([pair], target))
+        return np.concatenate(list(weights.values()))
 
 
 def _longer(feed: Any, length: int) -> Any:

@@ -43,6 +43,21 @@ def attention(weights: Any, *, read: Sequence[str], said: Sequence[str], title: 
     return _chart(draw, title, (1.2 + 0.2 * len(read), 1.3 + 0.2 * len(said)))
 
 
+def table(values: Any, rows: Sequence[str], columns: Sequence[str], *, title: str) -> viz.Chart:
+    """Shares from 0 to 1 as a table (rows, columns), darker where they are larger."""
+
+    def draw(figure: Figure) -> None:
+        axes = figure.add_subplot()
+        axes.imshow(values, cmap="Blues", vmin=0, vmax=1.2, aspect="auto")
+        axes.set_xticks(range(len(columns)), columns)
+        axes.set_yticks(range(len(rows)), rows)
+        for row, shares in enumerate(values):
+            for column, share in enumerate(shares):
+                axes.text(column, row, f"{share:.0%}", ha="center", va="center")
+
+    return _chart(draw, title, (1.4 + 0.9 * len(columns), 0.9 + 0.35 * len(rows)))
+
+
 def _chart(draw: Callable[[Figure], None], title: str, size: tuple[float, float]) -> viz.Chart:
     """A chart whose bytes depend on what is drawn alone."""
 
