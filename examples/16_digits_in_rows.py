@@ -53,7 +53,10 @@ def main() -> None:
     story.picture(
         images([test.images[wrong]], [titles], title="what was read wrongly, by pixels"), "digits-misread.svg"
     )
-    story.picture(viz.draw(reader("rows", 4).net, title="many to one: a digit, row by row"), "digits-in-rows.svg")
+    story.picture(
+        viz.draw(reader("rows", 4).outputs.last, detail="cell", title="many to one: a digit, row by row"),
+        "digits-in-rows.svg",
+    )
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ def main() -> None:
     titles = [[str(digit) if row == 0 else "" for digit in range(10)] for row in range(len(rows))]
     story.picture(images(rows, titles, title="drawn pixel by pixel"), "digits-drawn.svg")
     small = models.PixelModel(1, 4, levels=LEVELS, classes=10, hidden=4)
-    story.picture(viz.draw(small.unroll().net, title="each pixel from those before it"), "pixels.svg")
+    story.picture(viz.draw(small.unroll().loss, detail="cell", title="each pixel from those before it"), "pixels.svg")
 
 
 if __name__ == "__main__":

@@ -89,7 +89,7 @@ def main() -> None:
     titles = [" ".join(answers[i]) for i in shown]
     story.picture(images([halves[:3], halves[3:]], [titles[:3], titles[3:]], title="what it says"), "captions.svg")
     small = models.generator(models.captioner, 3, features=4, symbols=5, H=4)
-    story.picture(viz.draw(small.net, title="one to many: the features are seen at every step"), "captioner.svg")
+    story.picture(viz.draw(small.loss, detail="cell", title="one to many: features at every step"), "captioner.svg")
 
 
 if __name__ == "__main__":

@@ -68,8 +68,8 @@ def main() -> None:
     film = x[:, 0].reshape(FRAMES, FIELD, FIELD)
     titles = [f"{LABELS[a]} said {LABELS[b]}" for a, b in zip(y[:, 0], shown["GRU"][:, 0], strict=True)]
     story.picture(images([film[:6], film[6:]], [titles[:6], titles[6:]], title="frame by frame"), "film.svg")
-    small = tg.unroll(models.gru, 3, I=4, H=4)
-    story.picture(viz.draw(models.readout(small, 5).last, title="many to many, in step"), "moving-image.svg")
+    drawing = viz.draw(net.loss, detail="cell", title="many to many, in step")
+    story.picture(drawing, "moving-image.svg")
 
 
 if __name__ == "__main__":

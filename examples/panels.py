@@ -40,7 +40,7 @@ def attention(weights: Any, *, read: Sequence[str], said: Sequence[str], title: 
         axes.set_yticks(range(len(said)), said)
         axes.set(xlabel="read", ylabel="said")
 
-    return _chart(draw, title, (1.2 + 0.2 * len(read), 1.3 + 0.2 * len(said)))
+    return _chart(draw, title, (1.1 + 0.2 * len(read), 1.0 + 0.2 * len(said)))
 
 
 def table(values: Any, rows: Sequence[str], columns: Sequence[str], *, title: str) -> viz.Chart:
