@@ -48,9 +48,10 @@ def train(net: models.Mapped, updates: int, seed: int) -> models.Learner:
 def main() -> None:
     story = Story(__doc__)
     updates, test = story.either(1500, 10), draw(4000, np.random.default_rng([story.seed, 1]))
+    x, x_too = (tg.Graph().sequence("x", LENGTH, (LETTERS,)) for _ in range(2))
     nets = {
-        "one way": models.tagger(tg.unroll(models.gru, LENGTH, I=LETTERS, H=HIDDEN), 2),
-        "both ways": models.tagger(models.bidirectional(models.gru, LENGTH, I=LETTERS, H=HIDDEN), 2),
+        "one way": models.tagger(tg.unroll(models.gru, LENGTH, inputs={"x": x}, H=HIDDEN), 2),
+        "both ways": models.tagger(models.bidirectional(models.gru, LENGTH, inputs={"x": x_too}, H=HIDDEN), 2),
     }
     commonest = max(test["y"].mean(), 1 - test["y"].mean())
     lines = {"the most that one way allows": (np.arange(1, LENGTH + 1), best_one_way())}
