@@ -1,8 +1,8 @@
 """A character model against counting: Python's own library, letter by letter, in bits per character.
 
 An LSTM reads the first nine tenths of a text and predicts each next character; the last tenth, which it never learns
-from, is the test. The baseline counts: how often did each character follow each pair of characters? With one added to every
-count (Laplace), so that nothing is impossible:
+from, is the test. The baseline counts: how often did each character follow each pair of characters? With one added to
+every count (Laplace), so that nothing is impossible:
 
     P(c | a, b) = (n(a b c) + 1) / (n(a b) + V)
 
@@ -69,7 +69,10 @@ def main() -> None:
     }
     chart = curves(lines, title="Python's library, letter by letter", x="update", y="bits per character")
     story.picture(chart, "characters.svg")
-    print("\nIt writes:\n\ndef " + "".join(models.sample(model, run.values, start="def ", temperature=0.6, seed=story.seed)))
+    print(
+        "\nIt writes:\n\ndef "
+        + "".join(models.sample(model, run.values, start="def ", temperature=0.6, seed=story.seed))
+    )
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """Copying from memory: 20 symbols are read, then said again, and nothing helps while they are said.
 
-An encoder reads the sequence, a decoder starts from the encoder's last state, and reads what it has said itself. So all
-20 symbols, 60 bits, have to be in that state. In training the decoder reads the right symbols (teacher forcing). Lengths
-grow from 1: each is learned until the loss is small, and then the next. Within the same number of updates a simple net
-gets only so far.
+An encoder reads the sequence, a decoder starts from the encoder's last state, and reads what it has said itself. So
+all 20 symbols, 60 bits, have to be in that state. In training the decoder reads the right symbols (teacher forcing).
+Lengths grow from 1: each is learned until the loss is small, and then the next. Within the same number of updates a
+simple net gets only so far.
 
 References: Sutskever, Vinyals and Le 2014, arXiv:1409.3215; Bengio et al. 2009, doi:10.1145/1553374.1553380, for
 the growing lengths.

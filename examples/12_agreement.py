@@ -55,7 +55,7 @@ def is_verb(word: str) -> bool:
 
 
 def feeds(chosen: list[list[str]], steps: int) -> dict[str, np.ndarray]:
-    """"x" (steps, B, WORDS) one-hot; where a verb follows, "asked" (steps, B), whether it is plural, "y" (steps, B)."""
+    """ "x" (steps, B, WORDS) one-hot; "asked" (steps, B) where a verb follows, and whether it is plural, "y"."""
     x = np.zeros((steps, len(chosen), len(WORDS)))
     y, asked = np.zeros((steps, len(chosen)), int), np.zeros((steps, len(chosen)), bool)
     for b, words in enumerate(chosen):
@@ -83,12 +83,10 @@ def build(cell: str, steps: int) -> models.Mapped:
 
 
 def train(cell: str, chosen: list[list[str]], updates: int, seed: int) -> models.Learner:
-    steps, rng = max(map(len, chosen)), np.random.default_rng(seed)
-    net, shown = build(cell, steps), feeds(chosen, steps)
+    steps = max(map(len, chosen))
+    net = build(cell, steps)
     learner = models.Learner(net.initial(seed), rate=0.005, schedule="linear", updates=updates)
-    for _ in range(updates):
-        some = rng.integers(0, len(chosen), BATCH)
-        learner.update(net.loss, {name: array[:, some] for name, array in shown.items()})
+    learner.fit(net.loss, feeds(chosen, steps), updates=updates, batch=BATCH, seed=seed)
     return learner
 
 

@@ -1,8 +1,8 @@
 """Tagging that needs the future: will this letter come again?
 
 Each letter of a random sequence is tagged: 1 if the same letter follows later, else 0. A net that reads in both
-directions can know. One that reads from the left cannot, however good it is: the letters to come are drawn by chance, and all
-that the past tells is how many are left. With n left and K letters the tag is 1 with probability
+directions can know. One that reads from the left cannot, however good it is: the letters to come are drawn by chance,
+and all that is known of them is how many are left. With n left and K letters the tag is 1 with probability
 
     p(n) = 1 - (1 - 1/K)^n
 

@@ -46,11 +46,8 @@ def windows(series: np.ndarray, width: int) -> dict[str, np.ndarray]:
 
 
 def train(net: models.Mapped, feeds: dict[str, np.ndarray], updates: int, seed: int) -> models.Learner:
-    rng = np.random.default_rng(seed)
     learner = models.Learner(net.initial(seed), rate=0.005, schedule="linear", updates=updates)
-    for _ in range(updates):
-        some = rng.integers(0, feeds["y"].shape[1], BATCH)
-        learner.update(net.loss, {name: array[:, some] for name, array in feeds.items()})
+    learner.fit(net.loss, feeds, updates=updates, batch=BATCH, seed=seed)
     return learner
 
 

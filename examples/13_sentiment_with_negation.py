@@ -1,0 +1,123 @@
+"""Sentiment with negation: "not bad" is good, "never awful but bad" is bad, and the words alone do not tell.
+
+A sentence is one clause or two; a clause is a word of feeling behind any number of "not", "never", "very" and "fairly";
+"but" lets the second clause win, "and" adds the two. Each phrase has one of five feelings, from -2 to 2. Four nets are
+asked about sentences that they have not seen: a bag of words, which has only the words; an LSTM, which has their
+order; and two recursive nets, which have the tree and learn from every phrase of it. The simple one adds the two parts
+of a phrase, the tensor net (RNTN) multiplies them too, as "not" times "bad" needs.
+
+Reference: Socher et al. 2013, doi:10.18653/v1/D13-1170.
+
+Run it: python examples/13_sentiment_with_negation.py [--short] [--out FOLDER] [--seed N]
+"""
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+from forests import ONE, TWO, VALUE, Forest, Language, kinds_of, plant
+from story import Story
+
+import tinygraph as tg
+from tinygraph import models, viz
+
+FEELINGS, MIDDLE = 5, 2  # 0..4 stand for -2..2
+LEARNED, ASKED, BATCH = 150, 100, 32  # sentences of each shape; and how many of each are seen at once
+
+
+def strong(a: np.ndarray) -> np.ndarray:
+    return MIDDLE + 2 * np.sign(a - MIDDLE)
+
+
+def mild(a: np.ndarray) -> np.ndarray:
+    return MIDDLE + np.sign(a - MIDDLE)
+
+
+def reverse(a: np.ndarray) -> np.ndarray:
+    return 2 * MIDDLE - a
+
+
+ENGLISH = Language(
+    FEELINGS,
+    {"awful": 0, "dreadful": 0, "bad": 1, "dull": 1, "long": 2, "good": 3, "witty": 3, "great": 4, "superb": 4},
+    {"not": lambda a: mild(reverse(a)), "never": lambda a: strong(reverse(a)), "very": strong, "fairly": mild},
+    {"but": lambda a, b: b, "and": lambda a, b: np.clip(a + b - MIDDLE, 0, FEELINGS - 1)},
+)
+
+
+def clause(length: int) -> Any:
+    """The tree of a word of feeling behind so many operators."""
+    return (ONE, clause(length - 1)) if length else VALUE
+
+
+SHAPES = [clause(n) for n in range(4)] + [(clause(n), (TWO, clause(m))) for n, m in product(range(4), repeat=2)]
+"""All trees; those of two clauses, the last 16, are asked about."""
+
+
+def sentences(forest: Forest, words: np.ndarray) -> list[np.ndarray]:
+    """The sentences of words (leaves, B) of a forest, tree by tree: word numbers (length,)."""
+    ends = np.cumsum([len(kinds_of(tree)) for tree in forest.trees])[:-1]
+    return [sentence for part in np.split(words, ends) for sentence in part.T]
+
+
+def one_by_one(read: list[np.ndarray]) -> dict[str, np.ndarray]:
+    """For the LSTM: "x" (T, B, words) one-hot, "mask" (T, B)."""
+    padded = models.pad(read, range(len(read)))
+    return {"x": np.eye(len(ENGLISH.words))[padded.values], "mask": padded.mask}
+
+
+def in_a_bag(read: list[np.ndarray]) -> dict[str, np.ndarray]:
+    """For the bag of words: how often each word occurs, "x" (1, B, words)."""
+    return {"x": np.array([[np.bincount(words, minlength=len(ENGLISH.words)) for words in read]])}
+
+
+def learn(net: Any, feeds: dict[str, np.ndarray], batch: int, updates: int, seed: int) -> models.Learner:
+    learner = models.Learner(net.initial(seed), rate=0.01, schedule="linear", updates=updates)
+    learner.fit(net.loss, feeds, updates=updates, batch=batch, seed=seed)
+    return learner
+
+
+def main() -> None:
+    story = Story(__doc__)
+    rng, asked = np.random.default_rng(story.seed), SHAPES[4:]
+    drawn, tested = (plant(ENGLISH, models.recursive, shapes, 1) for shapes in (SHAPES, asked))
+    shown, new = drawn.draw(LEARNED, rng), tested.draw(ASKED, rng)
+    read, unread = sentences(drawn, shown), sentences(tested, new)
+    known = {tuple(sentence) for sentence in read}
+    unseen = np.array([tuple(sentence) not in known for sentence in unread])
+    feelings, true = drawn.answers(shown)[1].reshape(1, -1), tested.answers(new)[1].ravel()[unseen]
+
+    def right(scores: np.ndarray) -> float:
+        """The share of unseen sentences that are right, for scores (B, FEELINGS) of all."""
+        return float(np.mean(np.argmax(scores, axis=-1)[unseen] == true))
+
+    size, updates, shares = len(ENGLISH.words), story.either(1500, 5), {}
+    for name, cell, view in (("bag of words", models.memoryless, in_a_bag), ("lstm", models.lstm, one_by_one)):
+        fed, masked = view(read) | {"y": feelings}, view is one_by_one
+        net = models.classifier(tg.unroll(cell, len(fed["x"]), I=size, H=32, mask=masked), FEELINGS)
+        learner = learn(net, fed, 64, updates, story.seed)
+        shares[name] = right(learner.run(net.outputs[1], view(unread)))
+    for name, cell, hidden in (("recursive", models.recursive, 16), ("rntn", models.rntn, 8)):
+        net = plant(ENGLISH, cell, SHAPES, hidden)
+        fed = {"word": shown, "y": net.answers(shown)[0]}
+        learner = learn(net, fed, BATCH, updates, story.seed)
+        roots = plant(ENGLISH, cell, asked, hidden).roots
+        shares[name] = right(np.concatenate(learner.run(roots, {"word": new})))
+
+    commonest = np.bincount(true).max() / len(true)
+    story.score("bag of words", shares["bag of words"], commonest, trivial="the commonest feeling")
+    for name in ("lstm", "recursive", "rntn"):
+        goal = "" if name == "recursive" else "clearly above the bag"
+        story.score(name, shares[name], shares["bag of words"], trivial="bag of words", goal=goal)
+    story.picture(viz.draw(written_out(), detail="cell", title="not bad but never dull"), "sentiment.svg")
+
+
+def written_out() -> models.Composed:
+    """The tree of (not bad) but (never dull)."""
+    g = tg.Graph()
+    leaf = {word: g.input(word, (8,)) for word in ("not", "bad", "but", "never", "dull")}
+    return models.compose(models.rntn, ((leaf["not"], leaf["bad"]), (leaf["but"], (leaf["never"], leaf["dull"]))))
+
+
+if __name__ == "__main__":
+    main()
