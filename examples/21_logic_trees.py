@@ -20,7 +20,7 @@ from story import Story
 import tinygraph as tg
 from tinygraph import Cell, models, viz
 
-DEPTH, DEEPEST, SHAPES, BATCH = 3, 8, 24, 32
+DEPTH, DEEPEST, SHAPES, BATCH = 3, 8, 16, 48
 
 LOGIC = Language(
     2,
@@ -77,7 +77,7 @@ def main() -> None:
     for name, language in {"logic": LOGIC, "digits": DIGITS}.items():
         lines = {}
         for cell, hidden in ((models.recursive, 24), (models.rntn, 8)):
-            learner = train(language, cell, hidden, story.either(1500, 5), story.seed)
+            learner = train(language, cell, hidden, story.either(1000, 5), story.seed)
             shares = [right(learner, language, cell, hidden, int(depth), story.seed) for depth in depths]
             lines[cell.name] = depths, shares
             goal = "100%" if (name, cell.name) == ("logic", "rntn") else ""
