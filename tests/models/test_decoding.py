@@ -10,7 +10,7 @@ import pytest
 
 import tinygraph as tg
 from tinygraph.errors import NonFiniteError, ShapeError, UsageError
-from tinygraph.models import LanguageModel, Vocabulary, beam_search, greedy, language_step, sampled
+from tinygraph.models import LanguageModel, Vocabulary, beam_search, greedy, language_step, sampled, sampled_each
 
 END, START, LONGEST = 0, 2, 4  # of the symbols 0, 1, 2
 MODEL = LanguageModel(Vocabulary(tuple("abc")), "elman", hidden=4)
@@ -142,10 +142,11 @@ def test_ties_go_to_the_first():
 
 
 def test_samples_are_drawn_from_the_distribution():
-    """20,000 samples against the probability of all that can be said: 4 standard errors."""
-    step, state = table([0.5, 0.3, 0.2], [0.6, 0.4, 0.0 + 1e-300])
-    rng, count = np.random.default_rng(0), 20_000
-    found = [sampled(step, state, start=0, end=0, longest=2, seed=rng).symbols for _ in range(count)]
+    """20,000 samples in one batch against the probability of all that can be said: 4 standard errors."""
+    step, _ = table([0.5, 0.3, 0.2], [0.6, 0.4, 0.0 + 1e-300])
+    count = 20_000
+    drawn = sampled_each(step, {"t": np.zeros(count, int)}, start=0, end=0, longest=2, seed=0)
+    found = [one.symbols for one in drawn]
     for symbols, p in (((), 0.5), ((1,), 0.18), ((2,), 0.12), ((1, 1), 0.12), ((2, 1), 0.08)):
         share = found.count(symbols) / count
         assert abs(share - p) < 4 * np.sqrt(p * (1 - p) / count), symbols
@@ -156,6 +157,7 @@ def test_the_same_seed_gives_the_same_sample():
     one, two = (sampled(step, state, **WHERE, seed=7) for _ in range(2))
     assert one == two
     assert sampled(step, state, **WHERE, temperature=0) == greedy(step, state, **WHERE)
+    assert sampled_each(step, state, **WHERE, seed=7) == [one]
 
 
 def test_a_search_leaves_the_state_that_it_is_given():
