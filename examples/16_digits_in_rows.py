@@ -43,8 +43,8 @@ def main() -> None:
         updates = story.either(updates, 2)
         net = reader(way, hidden=story.either(64, 8))
         learner = models.Learner(net.initial(story.seed), rate=0.005, schedule="linear", updates=updates)
-        for batch in train.batches(64, updates, np.random.default_rng(story.seed)):
-            learner.update(net.loss, {"x": as_sequence(batch, way), "y": batch.labels[None]})
+        feeds = {"x": as_sequence(train, way), "y": train.labels[None]}
+        learner.fit(net.loss, feeds, updates=updates, batch=64, seed=story.seed)
         found = said(net, learner, test, way)
         right = found == test.labels
         story.score(f"digits read by {way}", right.mean(), common, trivial="always the commonest digit", goal=goal)

@@ -28,13 +28,13 @@ def histogram_bits(train: np.ndarray, test: np.ndarray) -> float:
     return float(-np.log2(np.take_along_axis(shares, test, axis=0)).mean())
 
 
-def reader_of(train: Digits, story: Story) -> tuple[models.ImageEncoder, dict]:
-    """A net that has learned to read digits of these levels, and its parameters."""
+def reader_of(train: Digits, story: Story) -> tuple[models.Learner, models.ImageEncoder]:
+    """A net that reads digits of these levels, and what it has learned."""
     updates = story.either(800, 2)
     reader = models.ImageEncoder((1, 8, 8), features=32, classes=10, banks=(8, 16))
     learner = models.Learner(reader.initial(story.seed), rate=0.004, schedule="linear", updates=updates)
-    for batch in train.batches(64, updates, np.random.default_rng(story.seed)):
-        learner.update(reader.loss, {"x": batch.images[:, None], "y": batch.labels})
+    feeds = {"x": train.images[:, None], "y": train.labels}
+    learner.fit(reader.loss, feeds, updates=updates, batch=64, seed=story.seed)
     return learner, reader
 
 
@@ -44,8 +44,7 @@ def main() -> None:
     model = models.PixelModel(8, 8, levels=LEVELS, classes=10, hidden=story.either(96, 8), embedding=4)
     net, updates = model.unroll(), story.either(1500, 2)
     learner = models.Learner(net.initial(story.seed), rate=0.005, schedule="linear", updates=updates)
-    for batch in train.batches(64, updates, np.random.default_rng(story.seed)):
-        learner.update(net.loss, model.feeds(batch.images, batch.labels))
+    learner.fit(net.loss, model.feeds(train.images, train.labels), updates=updates, batch=64, seed=story.seed)
     bits = learner.run(net.loss, model.feeds(test.images, test.labels)) / np.log(2)
     trivial = histogram_bits(train.images, test.images)
     story.score("bits for a pixel", bits, trivial, trivial="how often each place has each level", form=".3f")

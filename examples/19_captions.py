@@ -39,7 +39,7 @@ def scenes(digits: Digits, count: int, rng: np.random.Generator) -> tuple[np.nda
     return places, [caption(*digits.labels[pair]) for pair in places]
 
 
-def feeds(features: np.ndarray, places: np.ndarray, captions: list[list[str]]) -> dict:
+def fed(features: np.ndarray, places: np.ndarray, captions: list[list[str]]) -> dict:
     """Features (B, 2F) of both halves, words (T, B) with the end behind them, and a mask."""
     said = [[*map(WORDS.index, words), END] for words in captions]
     words = models.pad(said, range(len(said)))
@@ -57,8 +57,8 @@ def encoder_of(train: Digits, story: Story) -> tuple[models.ImageEncoder, dict]:
     updates = story.either(1200, 3)
     encoder = models.ImageEncoder((1, 8, 8), features=32, classes=10, banks=(8, 16))
     learner = models.Learner(encoder.initial(story.seed), rate=0.004, schedule="linear", updates=updates)
-    for batch in train.batches(64, updates, np.random.default_rng(story.seed)):
-        learner.update(encoder.loss, {"x": batch.images[:, None], "y": batch.labels})
+    feeds = {"x": train.images[:, None], "y": train.labels}
+    learner.fit(encoder.loss, feeds, updates=updates, batch=64, seed=story.seed)
     return encoder, learner.values
 
 
@@ -73,7 +73,7 @@ def main() -> None:
     net = models.generator(models.captioner, LONGEST, features=64, symbols=len(WORDS), H=size, embedding=size // 2)
     learner = models.Learner(net.initial(story.seed), rate=0.004, schedule="linear", updates=updates)
     for _ in range(updates):
-        learner.update(net.loss, feeds(seen["train"], *scenes(train, 64, rng)))
+        learner.update(net.loss, fed(seen["train"], *scenes(train, 64, rng)))
 
     places, captions = scenes(test, story.either(1000, 50), rng)
     speaker = models.Speaker(net.net, learner.values)
