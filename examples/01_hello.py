@@ -41,7 +41,7 @@ def main() -> None:
     wanted = WORD[1:] + END
     right = sum(ours == theirs for ours, theirs in zip(spell(net, values)[1:], wanted, strict=False)) / len(wanted)
     commonest = max(wanted.count(letter) for letter in wanted) / len(wanted)
-    story.score("letters right", right, commonest, trivial="always the commonest letter", goal="100%", form=".0%")
+    story.score("letters right", right, commonest, trivial="always the commonest letter", goal=">= 100%", form=".0%")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ Run it: python examples/06_character_model.py [--short] [--out FOLDER] [--seed N
 """
 
 import numpy as np
-from curves import curves
+from panels import curves
 from story import Story
 
 from tinygraph import models
@@ -60,7 +60,7 @@ def main() -> None:
     asked = models.Streams(held_out, settings.steps, 1).chunks * settings.steps  # the net is asked in whole windows
     test = symbols[len(learn) - 1 :][: asked + 2]  # the first that it is asked for is the second held out
     ours, counted = run.validation_loss() / np.log(2), bits_by_counting(learn, test, size)
-    trivial, goal = "the two characters before, counted", "below the count"
+    trivial, goal = "the two characters before, counted", "< baseline"
     story.score("bits per character", ours, counted, trivial=trivial, goal=goal, form=".3f")
     lines = {
         "LSTM, in training": (np.arange(1, updates + 1), losses),

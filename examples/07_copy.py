@@ -12,7 +12,7 @@ Run it: python examples/07_copy.py [--short] [--out FOLDER] [--seed N]
 """
 
 import numpy as np
-from curves import curves
+from panels import curves
 from story import Story
 
 from tinygraph import models, viz

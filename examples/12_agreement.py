@@ -13,7 +13,7 @@ Run it: python examples/12_agreement.py [--short] [--out FOLDER] [--seed N]
 from collections.abc import Iterable
 
 import numpy as np
-from curves import curves
+from panels import curves
 from story import Story
 
 import tinygraph as tg

@@ -14,7 +14,7 @@ Run it: python examples/14_tagging_needs_the_future.py [--short] [--out FOLDER] 
 """
 
 import numpy as np
-from curves import curves
+from panels import curves
 from story import Story
 
 import tinygraph as tg
@@ -53,14 +53,14 @@ def main() -> None:
         "one way": models.tagger(tg.unroll(models.gru, LENGTH, inputs={"x": x}, H=HIDDEN), 2),
         "both ways": models.tagger(models.bidirectional(models.gru, LENGTH, inputs={"x": x_too}, H=HIDDEN), 2),
     }
-    commonest = max(test["y"].mean(), 1 - test["y"].mean())
+    ceiling = float(best_one_way().mean())
     lines = {"the most that one way allows": (np.arange(1, LENGTH + 1), best_one_way())}
     for name, net in nets.items():
         scores = train(net, updates, story.seed).run(list(net.outputs.values()), {"x": test["x"]})
         shares = np.mean(np.argmax(scores, axis=-1) == test["y"], axis=1)
         lines[name] = np.arange(1, LENGTH + 1), shares
-        goal = ">= 99%" if name == "both ways" else f"its ceiling, {best_one_way().mean():.1%}"
-        story.score(name, shares.mean(), commonest, trivial="always the commoner tag", goal=goal)
+        goal = ">= 99%" if name == "both ways" else f">= {ceiling - 0.01:.1%}"
+        story.score(name, shares.mean(), ceiling, trivial="the most that one way allows", goal=goal)
     story.picture(curves(lines, title="Will this letter come again?", x="step", y="share right"), "tagging.svg")
     story.picture(viz.draw(nets["both ways"].loss, detail="cell", title="both ways"), "tagging-net.svg")
 

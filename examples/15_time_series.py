@@ -14,7 +14,7 @@ Run it: python examples/15_time_series.py [--short] [--out FOLDER] [--seed N]
 """
 
 import numpy as np
-from curves import curves
+from panels import curves
 from story import Story, needs
 
 import tinygraph as tg
@@ -81,7 +81,7 @@ def tell_sunspots(story: Story) -> None:
         error(said, true),
         error(counted[first - 1 : -1], true),
         trivial="as last year",
-        goal="below it",
+        goal="< baseline",
         form=".1f",
     )
     years = 1700 + np.arange(first, len(counted))

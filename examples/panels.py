@@ -1,9 +1,10 @@
-"""Arrays as pictures, for the examples that end in images, or in where a net looks."""
+"""Charts for the examples: images, where a net looks, tables of shares, and lines."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,6 +57,27 @@ def table(values: Any, rows: Sequence[str], columns: Sequence[str], *, title: st
                 axes.text(column, row, f"{share:.0%}", ha="center", va="center")
 
     return _chart(draw, title, (1.4 + 0.9 * len(columns), 0.9 + 0.35 * len(rows)))
+
+
+def curves(
+    lines: Mapping[str, tuple[Any, Any]], *, title: str, x: str, y: str, limits: tuple[float, float] | None = None
+) -> viz.Chart:
+    """Lines by name, each given as (places, values); `x` and `y` say what the axes are, `limits` how far y goes."""
+
+    def draw(figure: Figure) -> None:
+        from matplotlib.ticker import MaxNLocator
+
+        axes = figure.add_subplot()
+        for (name, (places, values)), dashes in zip(lines.items(), cycle(("-", "--", ":", "-.")), strict=False):
+            axes.plot(places, values, dashes, linewidth=1.8, label=name)
+        axes.set(xlabel=x, ylabel=y, ylim=limits)
+        if all(np.asarray(places).dtype.kind == "i" for places, _ in lines.values()):
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(linewidth=0.4)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(frameon=False)
+
+    return _chart(draw, title, (7.5, 3.4))
 
 
 def _chart(draw: Callable[[Figure], None], title: str, size: tuple[float, float]) -> viz.Chart:
