@@ -49,7 +49,7 @@ def right(model: models.SequenceToSequence, values: dict[str, np.ndarray], lengt
 
 def main() -> None:
     story = Story(__doc__)
-    updates, length, lines = story.either(4500, 20), story.either(LENGTH, 3), {}
+    updates, length, lines = story.either(6000, 20), story.either(LENGTH, 3), {}
     for cell in ("lstm", "elman"):
         model = model_of(cell)
         values, lengths = train(model, updates, story.seed)

@@ -1,4 +1,4 @@
-"""The page of tasks is what its script makes of the record, which has every example, and the figures that they state."""
+"""The page of tasks is what its script makes of the record; every example is in it, with the figures that it states."""
 
 from __future__ import annotations
 
