@@ -20,7 +20,6 @@ WITHOUT_SCORE = {
     "03_your_own_cell": "how a cell is written; its gradient is held against small differences",
     "04_the_formula_in_my_lecture": "formulas that are right and wrong; each verdict is tested",
     "05_min_char_rnn": "the same losses as plain NumPy, digit by digit",
-    "22_translation": "a pair of languages that is never shown; its own text says how often it is right",
     "23_beam_search": "that greedy decoding can miss the best answer, held against all answers",
 }
 
