@@ -91,7 +91,7 @@ def main() -> None:
         """The share of unseen sentences that are right, for scores (B, FEELINGS) of all."""
         return float(np.mean(np.argmax(scores, axis=-1)[unseen] == true))
 
-    size, updates, shares = len(ENGLISH.words), story.either(1500, 5), {}
+    size, updates, shares = len(ENGLISH.words), story.either(1000, 5), {}
     for name, cell, view in (("bag of words", models.memoryless, in_a_bag), ("lstm", models.lstm, one_by_one)):
         fed, masked = view(read) | {"y": feelings}, view is one_by_one
         net = models.classifier(tg.unroll(cell, len(fed["x"]), I=size, H=32, mask=masked), FEELINGS)
