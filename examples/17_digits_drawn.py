@@ -31,7 +31,7 @@ def histogram_bits(train: np.ndarray, test: np.ndarray) -> float:
 def reader_of(train: Digits, story: Story) -> tuple[models.Learner, models.ImageEncoder]:
     """A net that reads digits of these levels, and what it has learned."""
     updates = story.either(800, 2)
-    reader = models.ImageEncoder((1, 8, 8), features=32, classes=10, banks=(8, 16))
+    reader = models.ImageEncoder((1, 8, 8), features=64, classes=10, banks=(16,))
     learner = models.Learner(reader.initial(story.seed), rate=0.004, schedule="linear", updates=updates)
     feeds = {"x": train.images[:, None], "y": train.labels}
     learner.fit(reader.loss, feeds, updates=updates, batch=64, seed=story.seed)

@@ -42,8 +42,7 @@ def main() -> None:
     net = models.classifier(tg.unroll(glimpsing, GLIMPSES, X=FIELD, Y=FIELD, H=size), classes=10)
     updates, right = story.either(2500, 2), {}
     for eyes, frozen in (("that cannot move", ["W_look", "b_look"]), ("that move", [])):
-        initial = net.initial(story.seed) | {"b_look": np.zeros(5)}
-        learner = models.Learner(initial, rate=0.004, schedule="linear", updates=updates, frozen=frozen)
+        learner = models.Learner(net.initial(story.seed), rate=0.004, schedule="linear", updates=updates, frozen=frozen)
         rng = np.random.default_rng(story.seed)
         for batch in train.batches(64, updates, rng):
             learner.update(net.loss, {"image": fields(batch, rng), "y": batch.labels[None]})
@@ -54,12 +53,16 @@ def main() -> None:
     story.score("digits read with eyes that cannot move", fixed, common, trivial="always the commonest digit")
     story.score("digits read with eyes that move", moved, fixed, trivial="eyes that cannot move")
 
-    seen = learner.run({name: net.net.series[name] for name in ("F_Y", "F_X", "glimpse")}, {"image": shown[:3]})
+    some = [np.flatnonzero(test.labels == digit)[0] for digit in (2, 5, 8)]
+    filters = learner.run([list(net.net.F_Y.values()), list(net.net.F_X.values())], {"image": shown[some]})
     rows, titles = [], []
-    for example in range(3):
-        looks = [looked_at(seen["F_Y"][t][example], seen["F_X"][t][example]) for t in seen["F_Y"]]
-        rows.append([shown[example], *(0.6 * shown[example] + 0.4 * look for look in looks)])
-        titles.append([f"{test.labels[example]}, read as {said[example]}", *(f"look {t}" for t in seen["F_Y"])])
+    for row, number in enumerate(some):
+        # The first look is the same for all, and has no batch axis.
+        looks = [
+            looked_at(*(one[row] if one.ndim == 3 else one for one in pair)) for pair in zip(*filters, strict=True)
+        ]
+        rows.append([shown[number], *(0.6 * shown[number] + 0.4 * look for look in looks)])
+        titles.append([f"{test.labels[number]}, read as {said[number]}", *(f"look {t}" for t in net.net.times)])
     story.picture(images(rows, titles, title="where it looks"), "glimpses.svg")
 
 

@@ -54,8 +54,8 @@ def see(features: np.ndarray, places: np.ndarray) -> np.ndarray:
 
 def encoder_of(train: Digits, story: Story) -> tuple[models.ImageEncoder, dict]:
     """An encoder that has learned which digit an image shows, and its parameters."""
-    updates = story.either(1200, 3)
-    encoder = models.ImageEncoder((1, 8, 8), features=32, classes=10, banks=(8, 16))
+    updates = story.either(1500, 3)
+    encoder = models.ImageEncoder((1, 8, 8), features=64, classes=10, banks=(16,))
     learner = models.Learner(encoder.initial(story.seed), rate=0.004, schedule="linear", updates=updates)
     feeds = {"x": train.images[:, None], "y": train.labels}
     learner.fit(encoder.loss, feeds, updates=updates, batch=64, seed=story.seed)
@@ -70,7 +70,7 @@ def main() -> None:
 
     rng, updates = np.random.default_rng(story.seed), story.either(1500, 3)
     size = story.either(64, 8)
-    net = models.generator(models.captioner, LONGEST, features=64, symbols=len(WORDS), H=size, embedding=size // 2)
+    net = models.generator(models.captioner, LONGEST, features=128, symbols=len(WORDS), H=size, embedding=size // 2)
     learner = models.Learner(net.initial(story.seed), rate=0.004, schedule="linear", updates=updates)
     for _ in range(updates):
         learner.update(net.loss, fed(seen["train"], *scenes(train, 64, rng)))

@@ -66,8 +66,10 @@ def main() -> None:
     story.score("frames labelled by a GRU", right, alone, trivial="without memory")
 
     film = x[:, 0].reshape(FRAMES, FIELD, FIELD)
-    titles = [f"{LABELS[a]} said {LABELS[b]}" for a, b in zip(y[:, 0], shown["GRU"][:, 0], strict=True)]
-    story.picture(images([film[:6], film[6:]], [titles[:6], titles[6:]], title="frame by frame"), "film.svg")
+    titles = [LABELS[label] for label in shown["GRU"][:, 0]]
+    story.picture(
+        images([film[:6], film[6:]], [titles[:6], titles[6:]], title="what it says of each frame"), "film.svg"
+    )
     drawing = viz.draw(net.loss, detail="cell", title="many to many, in step")
     story.picture(drawing, "moving-image.svg")
 

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 def images(rows: Sequence[Sequence[Any]], titles: Sequence[Sequence[str]], *, title: str) -> viz.Chart:
     """Grey images (height, width), in rows, ink dark; each below its title. All on one scale."""
-    high = max(float(np.max(image)) for row in rows for image in row)
+    every = [np.asarray(image) for row in rows for image in row]
+    high, (height, width) = max(float(image.max()) for image in every), every[0].shape
+    wide = max(0.9 * width / height, 0.075 * max(len(word) for words in titles for word in words))
 
     def draw(figure: Figure) -> None:
         grid = figure.subplots(len(rows), max(map(len, rows)), squeeze=False)
@@ -25,10 +27,13 @@ def images(rows: Sequence[Sequence[Any]], titles: Sequence[Sequence[str]], *, ti
             axes.axis("off")
         for shown, row, words in zip(grid, rows, titles, strict=True):
             for axes, image, word in zip(shown, row, words, strict=False):
+                axes.axis("on")
+                axes.set(xticks=[], yticks=[])
+                axes.spines[:].set_color("lightgrey")
                 axes.imshow(image, cmap="Greys", vmin=0, vmax=high)
                 axes.set_title(word, fontsize=8)
 
-    return _chart(draw, title, (1.0 * max(map(len, rows)), 1.15 * len(rows) + 0.3))
+    return _chart(draw, title, (0.2 + wide * max(map(len, rows)), 0.4 + 1.15 * len(rows)))
 
 
 def attention(weights: Any, *, read: Sequence[str], said: Sequence[str], title: str) -> viz.Chart:
