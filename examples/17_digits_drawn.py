@@ -12,7 +12,7 @@ Run it: python examples/17_digits_drawn.py
 """
 
 import numpy as np
-from digits import Digits, load
+from digits import Digits, load, reader
 from panels import images
 from story import Story
 
@@ -28,16 +28,6 @@ def histogram_bits(train: np.ndarray, test: np.ndarray) -> float:
     return float(-np.log2(np.take_along_axis(shares, test, axis=0)).mean())
 
 
-def reader_of(train: Digits, story: Story) -> tuple[models.Learner, models.ImageEncoder]:
-    """A net that reads digits of these levels, and what it has learned."""
-    updates = story.either(800, 2)
-    reader = models.ImageEncoder((1, 8, 8), features=64, classes=10, banks=(16,))
-    learner = models.Learner(reader.initial(story.seed), rate=0.004, schedule="linear", updates=updates)
-    feeds = {"x": train.images[:, None], "y": train.labels}
-    learner.fit(reader.loss, feeds, updates=updates, batch=64, seed=story.seed)
-    return learner, reader
-
-
 def main() -> None:
     story = Story(__doc__)
     train, test = (Digits(models.quantised(d.images, LEVELS), d.labels) for d in load())
@@ -51,14 +41,10 @@ def main() -> None:
 
     labels = np.repeat(np.arange(10), story.either(20, 1))
     drawn = model.sample_each(learner.values, labels, seed=story.seed)
-    learner, reader = reader_of(train, story)
-    seen = {
-        what: learner.run(reader.scores, {"x": pixels[:, None]}).argmax(axis=1)
-        for what, pixels in (("drawn", drawn), ("real", test.images))
-    }
-    real = np.mean(seen["real"] == test.labels)
-    print(f"the reader is right about {real:.1%} of real digits")
-    story.score("drawn digits read as what they are", np.mean(seen["drawn"] == labels), 0.1, trivial="chance")
+    encoder, learned = reader(train, updates=story.either(800, 2), seed=story.seed)
+    read, known = (learned.run(encoder.scores, {"x": some[:, None]}).argmax(axis=1) for some in (drawn, test.images))
+    print(f"the reader is right about {np.mean(known == test.labels):.1%} of real digits")
+    story.score("drawn digits read as what they are", np.mean(read == labels), 0.1, trivial="chance")
 
     rows = drawn.reshape(10, -1, 8, 8).swapaxes(0, 1)[:4]
     titles = [[str(digit) if row == 0 else "" for digit in range(10)] for row in range(len(rows))]

@@ -11,7 +11,7 @@ Run it: python examples/19_captions.py
 """
 
 import numpy as np
-from digits import Digits, load
+from digits import Digits, load, reader
 from panels import images
 from story import Story
 
@@ -42,9 +42,8 @@ def scenes(digits: Digits, count: int, rng: np.random.Generator) -> tuple[np.nda
 def fed(features: np.ndarray, places: np.ndarray, captions: list[list[str]]) -> dict:
     """Features (B, 2F) of both halves, words (T, B) with the end behind them, and a mask."""
     said = [[*map(WORDS.index, words), END] for words in captions]
-    words = models.pad(said, range(len(said)))
-    more = ((0, LONGEST - len(words.values)), (0, 0))
-    return {"v": see(features, places), "y": np.pad(words.values, more), "y_mask": np.pad(words.mask, more)}
+    words = models.pad(said, steps=LONGEST)
+    return {"v": see(features, places), "y": words.values, "y_mask": words.mask}
 
 
 def see(features: np.ndarray, places: np.ndarray) -> np.ndarray:
@@ -52,32 +51,22 @@ def see(features: np.ndarray, places: np.ndarray) -> np.ndarray:
     return features[places].reshape(len(places), -1)
 
 
-def encoder_of(train: Digits, story: Story) -> tuple[models.ImageEncoder, dict]:
-    """An encoder that has learned which digit an image shows, and its parameters."""
-    updates = story.either(1500, 3)
-    encoder = models.ImageEncoder((1, 8, 8), features=64, classes=10, banks=(16,))
-    learner = models.Learner(encoder.initial(story.seed), rate=0.004, schedule="linear", updates=updates)
-    feeds = {"x": train.images[:, None], "y": train.labels}
-    learner.fit(encoder.loss, feeds, updates=updates, batch=64, seed=story.seed)
-    return encoder, learner.values
-
-
 def main() -> None:
     story = Story(__doc__)
     train, test = load()
-    encoder, known = encoder_of(train, story)
-    seen = {part: encoder.see(known, digits.images[:, None]) for part, digits in (("train", train), ("test", test))}
+    encoder, learner = reader(train, updates=story.either(1500, 3), seed=story.seed)
+    seen, unseen = (encoder.see(learner.values, digits.images[:, None]) for digits in (train, test))
 
     rng, updates = np.random.default_rng(story.seed), story.either(1500, 3)
     size = story.either(64, 8)
     net = models.generator(models.captioner, LONGEST, features=128, symbols=len(WORDS), H=size, embedding=size // 2)
     learner = models.Learner(net.initial(story.seed), rate=0.004, schedule="linear", updates=updates)
     for _ in range(updates):
-        learner.update(net.loss, fed(seen["train"], *scenes(train, 64, rng)))
+        learner.update(net.loss, fed(seen, *scenes(train, 64, rng)))
 
     places, captions = scenes(test, story.either(1000, 50), rng)
     speaker = models.Speaker(net.net, learner.values)
-    state = speaker.begin({"v": see(seen["test"], places)})
+    state = speaker.begin({"v": see(unseen, places)})
     said = models.greedy_each(speaker.step, state, start=START, end=END, longest=LONGEST)
     answers = [[WORDS[symbol] for symbol in one.symbols] for one in said]
     right = np.mean([answer == words for answer, words in zip(answers, captions, strict=True)])

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from story import needs
 
+from tinygraph import models
+
 
 @dataclass(frozen=True)
 class Digits:
@@ -34,3 +36,12 @@ def load(test: float = 0.2, seed: int = 0) -> tuple[Digits, Digits]:
     every = Digits(found.images / 16, found.target)[np.random.default_rng(seed).permutation(len(found.target))]
     kept = round(len(every.labels) * (1 - test))
     return every[:kept], every[kept:]
+
+
+def reader(train: Digits, *, updates: int, seed: int) -> tuple[models.ImageEncoder, models.Learner]:
+    """A bank of filters that has learned which digit an image shows, and what it has learned."""
+    encoder = models.ImageEncoder((1, 8, 8), features=64, classes=10, banks=(16,))
+    learner = models.Learner(encoder.initial(seed), rate=0.004, schedule="linear", updates=updates)
+    feeds = {"x": train.images[:, None], "y": train.labels}
+    learner.fit(encoder.loss, feeds, updates=updates, batch=64, seed=seed)
+    return encoder, learner
