@@ -43,7 +43,7 @@ def test_the_figures_that_an_example_states_are_recorded(record):
         own = [line for line in record if line["example"] == example]
         said = ast.get_docstring(ast.parse(EXAMPLES[example])) or ""
         numbers = {number for line in own for number in re.findall(r"[\d.]+%", f"{line['score']} {line['baseline']}")}
-        assert set(re.findall(r"\d+\.\d%", said)) <= numbers, example
+        assert set(re.findall(r"\d+\.\d+%", said)) <= numbers, example
         for line in own:
             if line["goal"] and line["seed"] == 0:
                 assert re.search(rf"(?<![\d.]){re.escape(line['score'])}", said), (example, line["what"], line["score"])

@@ -130,6 +130,13 @@ def test_the_last_output_of_both_ways_has_read_everything(kind):
     np.testing.assert_array_equal(touched, MASK)
 
 
+def test_a_single_answer_stands_at_the_last_step_with_its_target_and_its_loss():
+    many, one = (mapping(tg.unroll(models.elman, 4, I=2, H=3), 2) for mapping in (models.tagger, models.classifier))
+    for mapped, steps in ((many, [1, 2, 3, 4]), (one, [4])):
+        assert [node.step for node in mapped.graph.inputs["y"].values()] == steps
+        assert [node.step for node in mapped.graph.nodes if node.label == "L"] == steps
+
+
 @each_mapping
 def test_mappings_are_drawn(mapping):
     assert viz.draw(mapped("both ways", mapping).loss, backward=True).nodes > 0
