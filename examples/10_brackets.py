@@ -22,18 +22,16 @@ TRAINED, TRIED, HIDDEN = 10, 30, 8
 
 
 def strings(counts: range) -> dict[str, np.ndarray]:
-    """a^n b^n for each n, padded: "x" (steps, strings, 2) one-hot, "y" (steps, strings) what follows, and "mask"."""
+    """a^n b^n for each n: "x" (steps, strings, 2) one-hot, what follows "y", and whether that is certain, "asked"."""
     symbols = [np.array([A] * n + [B] * n + [END]) for n in counts]
-    padded = models.pad([s[:-1] for s in symbols], range(len(symbols)))
-    return {
-        "x": np.eye(2)[padded.values],
-        "y": models.pad([s[1:] for s in symbols], range(len(symbols))).values,
-        "mask": padded.mask,
-    }
+    read = models.pad([s[:-1] for s in symbols], range(len(symbols)))
+    follows = models.pad([s[1:] for s in symbols], range(len(symbols)))
+    return {"x": np.eye(2)[read.values], "y": follows.values, "asked": read.mask & (read.values == B)}
 
 
 def net_of(name: str, most: int) -> models.Mapped:
-    return models.tagger(tg.unroll(models.CELLS[name], 2 * most, I=2, H=HIDDEN, mask=True), 3)
+    """Scores of what follows each symbol of strings up to n = `most`, and a loss where it is asked for."""
+    return models.tagger(tg.unroll(models.CELLS[name], 2 * most, I=2, H=HIDDEN), 3, asked=True)
 
 
 def train(name: str, updates: int, seed: int) -> models.Learner:
@@ -47,9 +45,8 @@ def train(name: str, updates: int, seed: int) -> models.Learner:
 def right(learner: models.Learner, name: str) -> np.ndarray:
     """For each n = 1..TRIED, whether all that follows a b is named rightly, the end included."""
     net, feeds = net_of(name, TRIED), strings(range(1, TRIED + 1))
-    scores = learner.run(list(net.outputs.values()), {"x": feeds["x"], "mask": feeds["mask"]})
-    certain = feeds["mask"] & (feeds["x"][:, :, B] == 1)
-    return np.all((np.argmax(scores, axis=-1) == feeds["y"]) | ~certain, axis=0)
+    scores = learner.run(list(net.outputs.values()), {"x": feeds["x"]})
+    return np.all((np.argmax(scores, axis=-1) == feeds["y"]) | ~feeds["asked"], axis=0)
 
 
 def main() -> None:
@@ -65,7 +62,7 @@ def main() -> None:
         )
     net = net_of("lstm", 2 * TRAINED)
     fed = strings(range(2 * TRAINED, 2 * TRAINED + 1))
-    cells = learner.run(list(net.net.c.values())[1:], {"x": fed["x"], "mask": fed["mask"]})
+    cells = learner.run(list(net.net.c.values())[1:], {"x": fed["x"]})
     units = np.array(cells)[:, 0]
     chart = curves(
         {f"unit {i + 1}": (np.arange(1, len(units) + 1), units[:, i]) for i in range(HIDDEN)},

@@ -76,10 +76,7 @@ def nearest_noun(chosen: list[list[str]]) -> np.ndarray:
 
 def build(cell: str, steps: int) -> models.Mapped:
     """Scores for singular and plural at each step, and a loss where they are asked for."""
-    net = tg.unroll(models.CELLS[cell], steps, I=len(WORDS), H=HIDDEN)
-    scores = models.readout(net, 2)
-    asked = net.graph.sequence("asked", steps, kind="boolean")
-    return models.Mapped(net, scores, models.softmax_cross_entropy(scores, mask=asked))
+    return models.tagger(tg.unroll(models.CELLS[cell], steps, I=len(WORDS), H=HIDDEN), 2, asked=True)
 
 
 def train(cell: str, chosen: list[list[str]], updates: int, seed: int) -> models.Learner:
