@@ -49,12 +49,12 @@ def test_parity_is_that_of_the_ones_so_far():
 def test_strings_have_as_many_b_as_a_and_their_targets_follow():
     example = load_example("10_brackets")
     fed = example.strings(range(1, 8))
-    for n in range(1, 8):
-        length = int(fed["mask"][:, n - 1].sum())
-        said = "".join("ab"[i] for i in fed["x"][:length, n - 1].argmax(-1))
+    for n, (x, y, asked) in enumerate(zip(*(fed[name].swapaxes(0, 1) for name in ("x", "y", "asked")), strict=True), 1):
+        said = "".join("ab"[i] for i in x[: 2 * n].argmax(-1))
         assert re.fullmatch("a+b+", said)
         assert said.count("a") == said.count("b") == n
-        assert "".join("ab."[i] for i in fed["y"][:length, n - 1]) == said[1:] + "."
+        assert "".join("ab."[i] for i in y[: 2 * n]) == said[1:] + "."
+        assert np.flatnonzero(asked).tolist() == [t for t, symbol in enumerate(said) if symbol == "b"]
 
 
 def test_the_year_is_what_follows_in():
