@@ -1,12 +1,14 @@
-"""Makes docs/tasks.md, the scores of the examples, from docs/tasks.jsonl: python docs/tasks.py [scores.jsonl ...]
+"""Makes docs/tasks.md, the scores of the examples, from docs/tasks.jsonl: python docs/tasks.py [FOLDER ...]
 
-Scores of full forms in the files that are given, as the examples write them, are added first; newer ones replace older.
+The folders are those that examples wrote to with --out. Their scores are added first, newer ones in place of older;
+and the pictures that the page shows, if the folder has seed 0 alone.
 """
 
 import ast
 import json
 import operator
 import re
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,13 @@ WITHOUT_SCORE = {
     "23_beam_search": "that greedy decoding can miss the best answer, held against all answers",
 }
 
+# Pictures of full forms that the page shows, and what there is to see.
+PICTURES = {
+    "tagging.svg": "Will this letter come again? From the left no net can know more than the blue line; both ways do.",
+    "agreement.svg": "The number of the verb, by the clauses between it and its subject; nets saw two at most.",
+    "mackey-glass.svg": "A chaotic series, and a net that reads its own predictions.",
+}
+
 COMPARISONS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 HEAD = """# Tasks
 
@@ -34,9 +43,9 @@ with seed 0. `python docs/tasks.py` makes this page from `tasks.jsonl`, where th
 
 
 def title(example: str) -> str:
-    """What an example shows: the first sentence of its docstring."""
+    """What an example shows: its docstring up to the first colon or full stop."""
     text = ast.get_docstring(ast.parse((EXAMPLES / f"{example}.py").read_text(encoding="utf-8")))
-    return (text or "").splitlines()[0].rstrip(".")
+    return re.split(r"[:.]\s", text or "")[0]
 
 
 def number(text: str) -> float:
@@ -95,12 +104,24 @@ def page(lines: list[dict[str, Any]]) -> str:
     minutes = sum(seconds(lines, example) for example in {line["example"] for line in lines}) / 60
     total = f"\nAll of them once, with seed 0, take {minutes:.0f} minutes.\n\n## Without a score\n"
     others = [f"- [{name}](../examples/{name}.py) shows {why}." for name, why in WITHOUT_SCORE.items()]
-    return "\n".join([HEAD, *table, total, *others, ""])
+    shown = [f"\n{text}\n\n![{text}]({name})" for name, text in PICTURES.items()]
+    return "\n".join([HEAD, *table, total, *others, *shown, ""])
+
+
+def take_pictures(folder: Path) -> None:
+    """Copy what the page shows from a folder in which seed 0 alone was run."""
+    if {line["seed"] for line in read(folder / "scores.jsonl")} == {0}:
+        for name in PICTURES:
+            if (folder / name).exists():
+                shutil.copy(folder / name, DOCS)
 
 
 def main() -> None:
-    lines = read(RECORD, *map(Path, sys.argv[1:]))
+    folders = [Path(folder) for folder in sys.argv[1:]]
+    lines = read(RECORD, *(folder / "scores.jsonl" for folder in folders))
     RECORD.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    for folder in folders:
+        take_pictures(folder)
     PAGE.write_text(page(lines), encoding="utf-8")
 
 

@@ -6,7 +6,8 @@ every count (Laplace), so that nothing is impossible:
 
     P(c | a, b) = (n(a b c) + 1) / (n(a b) + V)
 
-The loss in nats over ln 2 is bits per character: 8 for a byte, log2(V) for a blind guess. At the end the model writes.
+The loss in nats over ln 2 is bits per character: 8 for a byte, log2(V) for a blind guess. At the end the model
+writes.
 
 References: Shannon 1951, doi:10.1002/j.1538-7305.1951.tb01366.x; Mikolov et al. 2010, Interspeech.
 

