@@ -28,7 +28,7 @@ WITHOUT_SCORE = {
 # Pictures of full forms that the page shows, and what there is to see.
 PICTURES = {
     "tagging.svg": "Will this letter come again? From the left no net can know more than the blue line; both ways do.",
-    "agreement.svg": "The number of the verb, by the clauses between it and its subject; nets saw two at most.",
+    "brackets.svg": "How an LSTM counts: one unit goes down with each a and up with each b, beyond the 20 that it learned.",
     "mackey-glass.svg": "A chaotic series, and a net that reads its own predictions.",
 }
 

@@ -84,7 +84,7 @@ def main() -> None:
             deeper, guess = float(np.mean(shares[DEPTH:])), 1 / language.meanings
             what = f"{name}, {cell.name}, deeper than trained"
             story.score(what, deeper, guess, trivial="any meaning", goal=goal, form=".2%")
-        chart = curves(lines, title=name, x="operations on top of each other", y="share right")
+        chart = curves(lines, title=name, x="operations on top of each other", y="share right", limits=(0, 1.05))
         story.picture(chart, f"{name}.svg")
     story.picture(viz.draw(written_out(), detail="cell", title="(not a) and (b xor c)"), "logic-tree.svg")
 

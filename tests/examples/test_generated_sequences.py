@@ -110,13 +110,14 @@ def test_verbs_agree_with_their_subjects():
     example = load_example("12_agreement")
     chosen = example.sentences(RNG(0).integers(0, 4, 200), RNG(1))
     fed = example.feeds(chosen, max(map(len, chosen)))
+    nearest = example.nearest_noun(chosen)
     nouns = re.compile("|".join(map("^{}$".format, example.NOUNS + example.PLURALS)))
     for b, words in enumerate(chosen):
         numbers = Parser(words).numbers
         assert {t + 1: bool(fed["y"][t, b]) for t in np.flatnonzero(fed["asked"][:, b])} == numbers
         for t in numbers:
-            nearest = [word for word in words[:t] if nouns.match(word)][-1]
-            assert example.nearest_noun(chosen)[t - 1, b] == (nearest in example.PLURALS)
+            last = [word for word in words[:t] if nouns.match(word)][-1]
+            assert nearest[t - 1, b] == (last in example.PLURALS)
     for wrong in (
         "the dog that the cats sees runs .",
         "the dog that the cats see hear .",
