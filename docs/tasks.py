@@ -28,7 +28,7 @@ WITHOUT_SCORE = {
 # Pictures of full forms that the page shows, and what there is to see.
 PICTURES = {
     "tagging.svg": "Will this letter come again? From the left no net can know more than the blue line; both ways do.",
-    "brackets.svg": "How an LSTM counts: one unit goes down with each a, up with each b, beyond the 20 that it learned.",
+    "brackets.svg": "How an LSTM counts: one unit goes down with each a and up with each b, beyond the 20 it learned.",
     "mackey-glass.svg": "A chaotic series, and a net that reads its own predictions.",
 }
 
