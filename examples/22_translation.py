@@ -5,7 +5,7 @@ Numbers are written in two source languages, "low" (symbols 0..4) and "high" (5.
 same. Does high to turned, which is never shown, come for free? The encoder has to learn that 2 and 7 mean the same.
 It mostly does: over four seeds, 92% to 100% of the numbers are right, and all of those of the pairs that are shown.
 
-Run it: python examples/22_translation.py
+Run it: python examples/22_translation.py [--short] [--out FOLDER] [--seed N]
 """
 
 from itertools import product

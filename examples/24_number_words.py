@@ -8,7 +8,7 @@ Yu and Wang 2015, doi:10.3115/v1/P15-1166; pairs never shown: Johnson et al. 201
 numbers up to 9,999 is kept for the test, in all languages, and the answers there are the net's own from the first
 letter to the last.
 
-Run it: python examples/24_number_words.py
+Run it: python examples/24_number_words.py [--short] [--out FOLDER] [--seed N]
 """
 
 from collections.abc import Iterator

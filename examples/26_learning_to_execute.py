@@ -9,7 +9,11 @@ numbers have and how many operations are put into one another: "baseline" as har
 "naive" from easy to hard; "mix" any at any time; "combined" half of it as naive and half as mix. All are tested on
 the same new programs of every difficulty, without a teacher. Reference: Zaremba and Sutskever 2014, arXiv:1410.4615.
 
-Run it: python examples/26_learning_to_execute.py
+Of all programs together "mix" executes 57.8% exactly, "combined" 53.8%, "naive" 18.2% and "baseline" 16.5%; one answer
+for all gives 4.4%. By digits and nesting the best, all of "mix", are 97.5% (1, 1), 37.0% (2, 1), 80.5% (1, 2) and 16.0%
+(2, 2); asked for were 80%, 25%, 50% and 10%. It takes 540 s.
+
+Run it: python examples/26_learning_to_execute.py [--short] [--out FOLDER] [--seed N]
 """
 
 from collections.abc import Callable
@@ -78,6 +82,7 @@ def main() -> None:
     for name in CURRICULA:
         pupil = taught(name, tested, story)
         found[name] = {kind: float(pupil.right(pairs).mean()) for kind, pairs in tests.items()}
+        print(", ".join(f"digits {d}, nesting {n}: {share:.1%}" for (d, n), share in found[name].items()))
         share = float(np.mean(list(found[name].values())))
         story.score(f"programs executed exactly, {name}", share, commonest(every), trivial="one answer for all")
     for kind, least in MINIMUM.items():

@@ -59,7 +59,9 @@ def table(values: Any, rows: Sequence[str], columns: Sequence[str], *, title: st
         axes.set_yticks(range(len(rows)), rows)
         for row, shares in enumerate(values):
             for column, share in enumerate(shares):
-                axes.text(column, row, f"{share:.0%}", ha="center", va="center")
+                axes.text(
+                    column, row, f"{share:.0%}", ha="center", va="center", color="white" if share > 0.7 else "black"
+                )
 
     return _chart(draw, title, (1.4 + 0.9 * len(columns), 0.9 + 0.35 * len(rows)))
 
