@@ -30,6 +30,9 @@ PICTURES = {
     "tagging.svg": "Will this letter come again? From the left no net can know more than the blue line; both ways do.",
     "brackets.svg": "How an LSTM counts: one unit goes down with each a and up with each b, beyond the 20 it learned.",
     "mackey-glass.svg": "A chaotic series, and a net that reads its own predictions.",
+    "digits-drawn.svg": "Digits that a net has drawn, pixel by pixel.",
+    "glimpses.svg": "A net that moves its eyes: first it looks at everything, then at the digit.",
+    "dates.svg": "Where a net looks while it says a date, letter by letter.",
 }
 
 COMPARISONS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}

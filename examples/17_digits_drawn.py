@@ -8,7 +8,7 @@ for a pixel of images it has not seen; the trivial model knows, of each place, h
 Oord et al. 2016, arXiv:1601.06759.) Then a reader that was trained on real digits is asked what it sees in those
 that were drawn.
 
-The net needs 0.678 bits for a pixel, the trivial model 1.143. The reader is right about 98.9% of real digits, and reads
+The net needs 0.678 bits for a pixel, the trivial model 1.143. The reader is right about 99% of real digits, and reads
 95.5% of those that were drawn as what they are. It takes 34 s.
 
 Run it: python examples/17_digits_drawn.py [--short] [--out FOLDER] [--seed N]
