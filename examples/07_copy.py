@@ -2,11 +2,15 @@
 
 An encoder reads the sequence, a decoder starts from the encoder's last state, and reads what it has said itself. So
 all 20 symbols, 60 bits, have to be in that state. In training the decoder reads the right symbols (teacher forcing).
-Lengths grow from 1: each is learned until the loss is small, and then the next. Within the same number of updates a
-simple net gets only so far.
+Lengths grow from 1: each is learned until the loss is small, and then the next. An Elman net learns it as well: its
+recurrent matrix starts orthogonal, which loses nothing, and here nothing has to be chosen (in 08_adding something
+has).
 
 References: Sutskever, Vinyals and Le 2014, arXiv:1409.3215; Bengio et al. 2009, doi:10.1145/1553374.1553380, for the
 growing lengths.
+
+Of the symbols of 500 new sequences the LSTM says 99.9% in their place, the Elman net 100.0%; any symbol is right in
+12.5%. It takes 162 s, of which the LSTM 122.
 
 Run it: python examples/07_copy.py [--short] [--out FOLDER] [--seed N]
 """
