@@ -8,6 +8,10 @@ Yu and Wang 2015, doi:10.3115/v1/P15-1166; pairs never shown: Johnson et al. 201
 numbers up to 9,999 is kept for the test, in all languages, and the answers there are the net's own from the first
 letter to the last.
 
+Of the numbers 99.0% are right to the last letter from English to French, 96.6% from English to German, 99.2% from
+Spanish to French; one number for all gives 0.1%. From Spanish to German, never shown, it is 7.5%: German is well spelled,
+but of other numbers, since its decoder has only learned to look at what was read of English. It takes 210 s.
+
 Run it: python examples/24_number_words.py [--short] [--out FOLDER] [--seed N]
 """
 
