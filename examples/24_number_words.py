@@ -9,8 +9,8 @@ numbers up to 9,999 is kept for the test, in all languages, and the answers ther
 letter to the last.
 
 Of the numbers 99.0% are right to the last letter from English to French, 96.6% from English to German, 99.2% from
-Spanish to French; one number for all gives 0.1%. From Spanish to German, never shown, it is 7.5%: German is well spelled,
-but of other numbers, since its decoder has only learned to look at what was read of English. It takes 210 s.
+Spanish to French; one number for all gives 0.1%. From Spanish to German, never shown, it is 7.5%: the words are German,
+but of other numbers, since that decoder has only learned to look at what was read of English. It takes 210 s.
 
 Run it: python examples/24_number_words.py [--short] [--out FOLDER] [--seed N]
 """
