@@ -244,7 +244,7 @@ def test_many_sources_at_once_as_each_alone(kind):
     """Sources of several lengths, answers that end early, late, and not at all."""
     model = model_of(kind)
     endings = set()
-    for seed, end in product((0, 1), (-5, 0, 2, 5)):  # how much likelier the end becomes
+    for seed, end in product((0, 1), (-5, 5)):  # how much likelier the end becomes
         values = values_of(model, seed)
         values["decoder/c_y"][-1] += end
         translator = Translator(model, values)

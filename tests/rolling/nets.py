@@ -362,7 +362,6 @@ ODD: dict[str, Callable[[int], list[Any]]] = {
 } | {
     "two layers": stack(2),
     "three layers": stack(3),
-    "translator": translator(),
     "translator that looks last": translator(attention="general", attend="last"),
     "translator that looks first": translator(attention="additive", bidirectional=True),
     "jordan forced": jordan(lambda t: True),
