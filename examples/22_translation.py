@@ -3,7 +3,10 @@
 Numbers are written in two source languages, "low" (symbols 0..4) and "high" (5..9), and said in two target languages:
 "same" in their order, "turned" from the last to the first. Training shows low to same, low to turned, and high to
 same. Does high to turned, which is never shown, come for free? The encoder has to learn that 2 and 7 mean the same.
-It mostly does: over four seeds, 92% to 100% of the numbers are right, and all of those of the pairs that are shown.
+It mostly does.
+
+All numbers of the pairs that are shown are said rightly, and of the pair that is not 100.0%, with two other seeds 99.2%
+and 94.4%; one answer for all gives 0.8%. It takes 6 s.
 
 Run it: python examples/22_translation.py [--short] [--out FOLDER] [--seed N]
 """
