@@ -59,7 +59,7 @@ CURRICULA: dict[str, Callable[[float, np.random.Generator], Kind]] = {
 
 def taught(name: str, tested: set[str], story: Story) -> Pupil:
     """A pupil at the end of a curriculum, in which no program is one of those that are tested."""
-    rng, updates = np.random.default_rng(story.seed), story.either(2500, 2)
+    rng, updates = np.random.default_rng(story.seed), story.either(2500, 1)
     net = {"hidden": story.either(96, 8), "bidirectional": True, "attention": "general", "attend": "last"}
     pupil = Pupil(LETTERS, FIGURES, updates=updates, rate=0.005, seed=story.seed, **net)
 

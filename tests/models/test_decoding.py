@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import tinygraph as tg
+from tinygraph import models
 from tinygraph.errors import NonFiniteError, ShapeError, UsageError
 from tinygraph.models import LanguageModel, Vocabulary, beam_search, greedy, language_step, sampled, sampled_each
 
@@ -201,3 +202,17 @@ def test_bad_inputs():
         greedy(lambda s, state: (np.full((1, 3), np.nan), state), {}, **WHERE)
     with pytest.raises(UsageError, match=r"shape \(3,\)"):
         greedy(lambda s, state: (np.zeros(3), state), {}, **WHERE)
+
+
+def test_images_drawn_together_are_those_drawn_alone():
+    """At temperature 0, where nothing depends on the order of draws."""
+    model = models.PixelModel(2, 3, levels=3, classes=2, cell="gru", hidden=4)
+    rng = np.random.default_rng(1)
+    values = {name: 4 * rng.standard_normal(p.shape) for name, p in model.unroll().graph.parameters.items()}
+    together = model.sample_each(values, [1, 0, 1], temperature=0)
+    assert together.shape == (3, 2, 3)
+    assert len(np.unique(together, axis=0)) == 2
+    for image, label in zip(together, (1, 0, 1), strict=True):
+        np.testing.assert_array_equal(image, model.sample(values, label, temperature=0))
+    one, two = (model.sample_each(values, [0, 0], seed=3) for _ in range(2))
+    np.testing.assert_array_equal(one, two)
