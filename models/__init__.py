@@ -17,7 +17,7 @@ from .cells import CELLS, GREFF
 from .checkpoint import load_checkpoint, save_checkpoint
 from .clip import CLIPPING, clip_by_global_norm, clip_by_norm, clip_by_value, global_norm
 from .clip_study import Clipped, ClippingEffects, clipping_effects
-from .decoding import Hypothesis, beam_search, greedy, language_step, sampled
+from .decoding import Hypothesis, beam_search, greedy, greedy_each, language_step, sampled, sampled_each
 from .deepening import deep_output, deep_transition, residual, tanh_layer
 from .directions import Bidirectional, bidirectional
 from .glimpses import glimpsing

@@ -91,9 +91,11 @@ def sampled_each(
 
 def _follow(
     step: Step, state: Arrays, start: int, end: int | None, longest: int, pick: Callable[[Array], int]
-) -> Hypothesis:
-    """One hypothesis, symbol by symbol."""
-    symbols, total, last = list[int](), 0.0, start
+) -> list[Hypothesis]:
+    """One hypothesis for each example, symbol by symbol."""
+    count = next((len(value) for value in state.values()), 1)
+    said, totals, ended = [list[int]() for _ in range(count)], np.zeros(count), np.zeros(count, bool)
+    open_ones, last = np.arange(count), np.full(count, start)
     for _ in range(_at_least_one(longest, "greatest length")):
         logs, state = _log_probabilities(step, last, state, end)
         last = np.array([pick(row) for row in logs])
