@@ -33,6 +33,7 @@ PICTURES = {
     "digits-drawn.svg": "Digits that a net has drawn, pixel by pixel.",
     "glimpses.svg": "A net that moves its eyes: first it looks at everything, then at the digit.",
     "dates.svg": "Where a net looks while it says a date, letter by letter.",
+    "execute.svg": "Small programs that a net executes exactly, by how hard they are, after four curricula.",
 }
 
 COMPARISONS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}

@@ -11,7 +11,7 @@ the same new programs of every difficulty, without a teacher. Reference: Zaremba
 
 Of all programs together "mix" executes 57.8% exactly, "combined" 53.8%, "naive" 18.2% and "baseline" 16.5%; one answer
 for all gives 4.4%. By digits and nesting the best, all of "mix", are 97.5% (1, 1), 37.0% (2, 1), 80.5% (1, 2) and 16.0%
-(2, 2); asked for were 80%, 25%, 50% and 10%. It takes 540 s.
+(2, 2); asked for were 80%, 25%, 50% and 10%. It takes 503 s.
 
 Run it: python examples/26_learning_to_execute.py [--short] [--out FOLDER] [--seed N]
 """
