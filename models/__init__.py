@@ -17,7 +17,7 @@ from .cells import CELLS, GREFF
 from .checkpoint import load_checkpoint, save_checkpoint
 from .clip import CLIPPING, clip_by_global_norm, clip_by_norm, clip_by_value, global_norm
 from .clip_study import Clipped, ClippingEffects, clipping_effects
-from .decoding import Hypothesis, beam_search, greedy, language_step, sampled
+from .decoding import Hypothesis, beam_search, greedy, greedy_each, language_step, sampled, sampled_each
 from .deepening import deep_output, deep_transition, residual, tanh_layer
 from .directions import Bidirectional, bidirectional
 from .glimpses import glimpsing
@@ -119,6 +119,7 @@ __all__ = [
     "glimpsing",
     "global_norm",
     "greedy",
+    "greedy_each",
     "grouped_by_length",
     "gumbel_noise",
     "hand_set",
@@ -147,6 +148,7 @@ __all__ = [
     "resume_run",
     "sample",
     "sampled",
+    "sampled_each",
     "save_checkpoint",
     "softmax_cross_entropy",
     "speaking",

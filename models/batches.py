@@ -75,16 +75,22 @@ class Padded:
     members: tuple[int, ...]  # which sequences these are
 
 
-def pad(sequences: Sequence[Any], members: Sequence[int]) -> Padded:
-    """Sequences (time, ...) padded with zeros to the longest; the mask is true where there is data."""
-    chosen = [np.asarray(sequences[m]) for m in members]
+def pad(sequences: Sequence[Any], members: Sequence[int] | None = None, *, steps: int | None = None) -> Padded:
+    """Sequences (time, ...) padded with zeros to the longest, or to `steps`; the mask is true where there is data.
+
+    `members` are the places of those that are taken, without it all. Raises `UsageError` if one is too long.
+    """
+    taken = range(len(sequences)) if members is None else members
+    chosen = [np.asarray(sequences[m]) for m in taken]
     longest = max(len(sequence) for sequence in chosen)
-    values = np.zeros((longest, len(chosen), *chosen[0].shape[1:]), chosen[0].dtype)
-    mask = np.zeros((longest, len(chosen)), bool)
+    if steps is not None and steps < longest:
+        raise UsageError(f"a sequence of {longest} steps does not fit {steps}", fix=f"steps={longest} or more")
+    values = np.zeros((steps or longest, len(chosen), *chosen[0].shape[1:]), chosen[0].dtype)
+    mask = np.zeros(values.shape[:2], bool)
     for place, sequence in enumerate(chosen):
         values[: len(sequence), place] = sequence
         mask[: len(sequence), place] = True
-    return Padded(values, mask, tuple(members))
+    return Padded(values, mask, tuple(taken))
 
 
 def grouped_by_length(sequences: Sequence[Any], batch: int, rng: np.random.Generator) -> Iterator[Padded]:

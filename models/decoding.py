@@ -49,6 +49,11 @@ def language_step(model: LanguageModel, values: Mapping[str, Any]) -> tuple[Step
 
 def greedy(step: Step, state: Arrays, *, start: int, end: int | None, longest: int) -> Hypothesis:
     """The likeliest symbol after the likeliest symbol, until `end` or `longest` symbols; see `beam_search`."""
+    return greedy_each(step, state, start=start, end=end, longest=longest)[0]
+
+
+def greedy_each(step: Step, state: Arrays, *, start: int, end: int | None, longest: int) -> list[Hypothesis]:
+    """`greedy` for each example of a state of arrays (B, ...), all in step; those that have ended are left out."""
     return _follow(step, state, start, end, longest, lambda scores: int(np.argmax(scores)))
 
 
@@ -64,23 +69,50 @@ def sampled(
     seed: int | np.random.Generator = 0,
 ) -> Hypothesis:
     """Symbols drawn one after another, until `end` or `longest` symbols; see `choose` and `beam_search`."""
+    options: Mapping[str, Any] = {"temperature": temperature, "top_k": top_k, "seed": seed}
+    return sampled_each(step, state, start=start, end=end, longest=longest, **options)[0]
+
+
+def sampled_each(
+    step: Step,
+    state: Arrays,
+    *,
+    start: int,
+    end: int | None,
+    longest: int,
+    temperature: float = 1.0,
+    top_k: int = 0,
+    seed: int | np.random.Generator = 0,
+) -> list[Hypothesis]:
+    """`sampled` for each example of a state of arrays (B, ...), all in step; those that have ended are left out."""
     rng = np.random.default_rng(seed)
     return _follow(step, state, start, end, longest, lambda scores: choose(scores, rng, temperature, top_k))
 
 
 def _follow(
     step: Step, state: Arrays, start: int, end: int | None, longest: int, pick: Callable[[Array], int]
-) -> Hypothesis:
-    """One hypothesis, symbol by symbol."""
-    symbols, total, last = list[int](), 0.0, start
+) -> list[Hypothesis]:
+    """One hypothesis for each example, symbol by symbol."""
+    count = next((len(value) for value in state.values()), 1)
+    said, totals, ended = [list[int]() for _ in range(count)], np.zeros(count), np.zeros(count, bool)
+    open_ones, last = np.arange(count), np.full(count, start)
     for _ in range(_at_least_one(longest, "greatest length")):
-        logs, state = _log_probabilities(step, np.array([last]), state, end)
-        last = pick(logs[0])
-        total += float(logs[0, last])
-        if last == end:
-            return Hypothesis(tuple(symbols), total, total, True)
-        symbols.append(last)
-    return Hypothesis(tuple(symbols), total, total, False)
+        logs, state = _log_probabilities(step, last, state, end)
+        last = np.array([pick(row) for row in logs])
+        totals[open_ones] += logs[np.arange(len(last)), last]
+        ended[open_ones] = last == end
+        goes_on = last != end
+        if not goes_on.all():
+            state = {name: np.asarray(value)[goes_on] for name, value in state.items()}
+            open_ones, last = open_ones[goes_on], last[goes_on]
+        if len(last) == 0:
+            break
+        for example, symbol in zip(open_ones, last, strict=True):
+            said[example].append(int(symbol))
+    return [
+        Hypothesis(tuple(symbols), float(total), float(total), bool(end_said))
+        for symbols, total, end_said in zip(said, totals, ended, strict=True)
+    ]
 
 
 def beam_search(

@@ -107,12 +107,12 @@ def _each_step(
     if list(outputs) != list(range(1, len(outputs) + 1)):
         raise UsageError(f"a loss needs outputs of steps 1..T, not {list(outputs)[:5]}")
     if targets is None:
-        targets = graph.sequence("y", len(outputs), shape, kind=kind)
+        targets = graph.sequence("y", len(outputs), shape, kind=kind, first=outputs[1].step or 1)
     if any(t not in targets for t in outputs):
         raise ShapeError(f"targets have steps {list(targets)[:5]}..., outputs have {len(outputs)}")
     losses = Steps("L")
     for t, output in outputs.items():
-        with graph.at(step=t, scope="loss"):
+        with graph.at(step=output.step, scope="loss"):  # of a single answer, not 1
             losses[t] = graph.relabel(loss(output, targets[t]), "L")
     return losses
 

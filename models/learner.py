@@ -3,6 +3,7 @@
     learner = models.Learner(net.initial(seed=0), rate=0.003)
     for feeds in batches:
         loss = learner.update(net.loss, feeds)
+    losses = learner.fit(net.loss, feeds, updates=1000, batch=32)  # or: batches drawn from all examples
     answers = learner.run(net.outputs, feeds)
 
 `training.Run` is the loop for streams of text, with carried state and checkpoints; this is the one for everything
@@ -19,7 +20,7 @@ import numpy as np
 
 from tinygraph.differentiate import grad
 from tinygraph.errors import TinygraphError, UnknownNameError, UsageError, expect, nearest
-from tinygraph.graph import Node
+from tinygraph.graph import Node, Steps
 from tinygraph.graph.tape import cone
 from tinygraph.nest import leaves, map_nest
 
@@ -84,6 +85,26 @@ class Learner:
         done = min(1.0, self.optimiser.updates / self.updates) if self.updates else 0.0
         self.optimiser.update(self.values, self.clip(gradients, self.threshold), self.schedule(done))
         return float(value)
+
+    def fit(self, loss: Node, feeds: Mapping[str, Any], *, updates: int, batch: int, seed: int = 0) -> list[float]:
+        """Make so many updates, each on `batch` examples drawn at random from the feeds; the losses.
+
+        Feeds are by name: those of sequences (time, examples, ...), others (examples, ...).
+        Raises `UsageError` for different numbers of examples, and what `update` raises.
+        """
+        expect(loss, Node, "a loss is a node", "learner.fit(net.loss, feeds, updates=1000, batch=32)")
+        arrays = {name: np.asarray(array) for name, array in feeds.items()}
+        axes = {name: int(isinstance(loss.graph.inputs.get(name), Steps)) for name in arrays}
+        counts = {name: array.shape[axes[name]] if array.ndim > axes[name] else 0 for name, array in arrays.items()}
+        if len(set(counts.values())) != 1 or 0 in counts.values():
+            told = ", ".join(f"{count} in {name!r:.60}" for name, count in counts.items()) or "no feeds"
+            raise UsageError(f"feeds have equally many examples, at least one: {told}", fix="x has (time, examples, I)")
+        rng, count = np.random.default_rng(seed), next(iter(counts.values()))
+        losses = []
+        for _ in range(updates):
+            chosen = rng.integers(0, count, batch)
+            losses.append(self.update(loss, {name: array.take(chosen, axes[name]) for name, array in arrays.items()}))
+        return losses
 
     def run(self, outputs: Any, feeds: Mapping[Any, Any]) -> Any:
         """The values of `outputs`, a node or any nesting of lists and dicts, by the parameters as they are now."""

@@ -66,10 +66,14 @@ def last_output(net: Net) -> Node:
         return net.graph.relabel(concatenate(finals), "last")
 
 
-def tagger(net: Net, classes: int) -> Mapped:
-    """A class for each step: scores (classes,), trained on integers "y" (T, B) where the mask is true."""
+def tagger(net: Net, classes: int, *, asked: bool = False) -> Mapped:
+    """A class for each step: scores (classes,), trained on integers "y" (T, B) where the mask is true.
+
+    With `asked` it is trained where the boolean feed "asked" (T, B) is true, which may be at some steps only.
+    """
     scores = readout(net, classes)
-    return Mapped(net, scores, softmax_cross_entropy(scores, mask=net.mask))
+    counted = net.graph.sequence("asked", net.steps, kind="boolean") if asked else net.mask
+    return Mapped(net, scores, softmax_cross_entropy(scores, mask=counted))
 
 
 def classifier(net: Net, classes: int) -> Mapped:

@@ -10,7 +10,7 @@ Reference: van den Oord, Kalchbrenner and Kavukcuoglu 2016, arXiv:1601.06759, wi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from tinygraph.graph import Graph, Node, Steps
 from tinygraph.ops.index import one_hot
 from tinygraph.unrolling import Unrolled, unroll
 
-from .decoding import sampled
+from .decoding import sampled_each
 from .heads import softmax_cross_entropy
 from .language import find_cell, reads_symbols
 from .mappings import Mapped
@@ -100,24 +100,30 @@ class PixelModel:
                 raise UsageError(f"{fed['y'].shape[1]} images go with {len(fed['label'])} labels", fix="one for each")
         return fed
 
-    def sample(
+    def sample(self, values: Mapping[str, Any], label: int | None = None, **options: Any) -> Array:
+        """An image (height, width), each pixel drawn after those before it; see `sample_each`."""
+        image: Array = self.sample_each(values, None if label is None else [label], **options)[0]
+        return image
+
+    def sample_each(
         self,
         values: Mapping[str, Any],
-        label: int | None = None,
+        labels: Sequence[int] | Array | None = None,
         *,
         temperature: float = 1.0,
         top_k: int = 0,
         seed: int | np.random.Generator = 0,
     ) -> Array:
-        """An image (height, width), each pixel drawn after those before it; for the options see `models.choose`."""
-        given = None if label is None else np.array([label])
-        fed = self.feeds(np.zeros((1, self.height, self.width), dtype=int), given)
+        """Images (B, height, width), one for each label, drawn all in step; for the options see `models.choose`."""
+        given = None if labels is None else np.asarray(labels)
+        count = 1 if given is None else len(given)
+        fed = self.feeds(np.zeros((count, self.height, self.width), dtype=int), given)
         graph = Graph()
         speaker = Speaker(self._net(graph, graph.sequence("y", self.pixels, (), kind="integer")), values)
         state = speaker.begin({name: value for name, value in fed.items() if name == "label"})
         options: dict[str, Any] = {"temperature": temperature, "top_k": top_k, "seed": seed}
-        written = sampled(speaker.step, state, start=self.levels, end=None, longest=self.pixels, **options)
-        return np.array(written.symbols).reshape(self.height, self.width)
+        written = sampled_each(speaker.step, state, start=self.levels, end=None, longest=self.pixels, **options)
+        return np.array([one.symbols for one in written]).reshape(count, self.height, self.width)
 
 
 def quantised(images: Any, levels: int) -> Array:

@@ -31,7 +31,7 @@ from tinygraph.ops.structure import concatenate
 from tinygraph.unrolling import Unrolled, unroll
 
 from .attention import attend_first, attend_last, find_score, memory_of
-from .decoding import Hypothesis, beam_search
+from .decoding import Hypothesis, beam_search, greedy_each
 from .directions import Bidirectional, bidirectional
 from .heads import softmax_cross_entropy
 from .language import find_cell, has_own_width, reads_symbols
@@ -338,9 +338,9 @@ class Translator:
         """The symbol that the decoder reads first, and cannot say."""
         return self.end + 1
 
-    def read(self, source: Sequence[int]) -> Arrays:
-        """The state after a source has been read, for a batch of 1: what the decoder starts from and attends to."""
-        fed = self.model.feeds([source])
+    def read(self, *sources: Sequence[int]) -> Arrays:
+        """The state after each source has been read, (B, ...): what the decoder starts from and attends to."""
+        fed = self.model.feeds(sources)
         return self._speaker(len(fed["source"])).begin(fed)
 
     def step(self, symbols: Any, state: Mapping[str, Any]) -> tuple[Any, Arrays]:
@@ -361,6 +361,10 @@ class Translator:
             length_penalty=length_penalty,
         )
         return found[0]
+
+    def translate_each(self, sources: Sequence[Sequence[int]], *, longest: int) -> list[Hypothesis]:
+        """The likeliest symbol after the likeliest symbol for each source, all in step; see `greedy`."""
+        return greedy_each(self.step, self.read(*sources), start=self.start, end=self.end, longest=longest)
 
     def _speaker(self, length: int) -> Speaker:
         """The decoder for a source of this length."""

@@ -87,10 +87,14 @@ class Speaker:
         self.one = unroll(net.cell, 1, graph=graph, parameters=own, initial="fed", sizes=net.sizes)
 
     def begin(self, feeds: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """The state before the first symbol, contexts included, for a batch of 1; `feeds` are what it depends on."""
+        """The state before the first symbol, contexts included, for each example of the `feeds` it depends on.
+
+        All arrays have a batch axis, of 1 where nothing that is fed has one.
+        """
         nodes = {state: self.net.series[state][0] for state in self.net.cell.states} | self.net.contexts
         found = evaluate(nodes, {**self.values, **(feeds or {})})
-        return {name: np.broadcast_to(value, (1, *nodes[name].shape)) for name, value in found.items()}
+        batch = next((len(value) for name, value in found.items() if np.ndim(value) > nodes[name].ndim), 1)
+        return {name: np.broadcast_to(value, (batch, *nodes[name].shape)) for name, value in found.items()}
 
     def step(self, symbols: Any, state: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
         """After the symbols (B,): scores (B, V) of the next one, and the new state."""

@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import subprocess
 import sys
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from helpers.compare import assert_close, central, inner
+from helpers.examples import FOLDER, load_example
 
 import tinygraph as tg
 from tinygraph import models
 
-PATH = Path(__file__).parents[2] / "examples" / "05_min_char_rnn.py"
+PATH = FOLDER / "05_min_char_rnn.py"
 TEXT = "the quick brown fox jumps over the lazy dog, and the dog lets it. " * 20
 CLOSE = 1e-9
 
 
-def load() -> Any:
-    """The example as a module of its own."""
-    specification = importlib.util.spec_from_file_location("min_char_rnn", PATH)
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="module")
 def example() -> Any:
-    return load()
+    return load_example("05_min_char_rnn")
 
 
 def symbols(text: str = TEXT) -> Any:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import sys
-from pathlib import Path
-from typing import Any
 
 import pytest
+from helpers.examples import FOLDER, load_example
 
-PATH = Path(__file__).parents[2] / "examples" / "04_the_formula_in_my_lecture.py"
+PATH = FOLDER / "04_the_formula_in_my_lecture.py"
 
 # The kind of the mistake, and a part of what the lint says of it.
 REASONS = {
@@ -33,18 +31,7 @@ REASONS = {
 }
 
 
-def load() -> Any:
-    """The example as a module of its own."""
-    specification = importlib.util.spec_from_file_location("the_formula_in_my_lecture", PATH)
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[specification.name] = module  # dataclasses look it up
-    specification.loader.exec_module(module)
-    return module
-
-
-EXAMPLE = load()
+EXAMPLE = load_example("04_the_formula_in_my_lecture")
 
 
 def test_every_case_has_its_reason():

@@ -150,6 +150,15 @@ def test_a_padded_batch_equals_its_sequences(name):
     assert sorted(compared) == list(range(7))
 
 
+def test_padding_to_a_length():
+    padded = pad([[1, 2], [3]], steps=4)
+    np.testing.assert_array_equal(padded.values, [[1, 3], [2, 0], [0, 0], [0, 0]])
+    np.testing.assert_array_equal(padded.mask, padded.values > 0)
+    assert padded.members == (0, 1)
+    with pytest.raises(UsageError, match="2 steps does not fit 1"):
+        pad([[1, 2], [3]], steps=1)
+
+
 def test_symbols_keep_their_dtype():
     padded = pad([np.array([3, 4], np.int64), np.array([5], np.int64)], [1, 0])
     assert padded.values.dtype == np.int64

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import tinygraph as tg
+from tinygraph import models
 from tinygraph.errors import NonFiniteError, ShapeError, UsageError
-from tinygraph.models import LanguageModel, Vocabulary, beam_search, greedy, language_step, sampled
+from tinygraph.models import LanguageModel, Vocabulary, beam_search, greedy, language_step, sampled, sampled_each
 
 END, START, LONGEST = 0, 2, 4  # of the symbols 0, 1, 2
 MODEL = LanguageModel(Vocabulary(tuple("abc")), "elman", hidden=4)
@@ -142,10 +143,11 @@ def test_ties_go_to_the_first():
 
 
 def test_samples_are_drawn_from_the_distribution():
-    """20,000 samples against the probability of all that can be said: 4 standard errors."""
-    step, state = table([0.5, 0.3, 0.2], [0.6, 0.4, 0.0 + 1e-300])
-    rng, count = np.random.default_rng(0), 20_000
-    found = [sampled(step, state, start=0, end=0, longest=2, seed=rng).symbols for _ in range(count)]
+    """20,000 samples in one batch against the probability of all that can be said: 4 standard errors."""
+    step, _ = table([0.5, 0.3, 0.2], [0.6, 0.4, 0.0 + 1e-300])
+    count = 20_000
+    drawn = sampled_each(step, {"t": np.zeros(count, int)}, start=0, end=0, longest=2, seed=0)
+    found = [one.symbols for one in drawn]
     for symbols, p in (((), 0.5), ((1,), 0.18), ((2,), 0.12), ((1, 1), 0.12), ((2, 1), 0.08)):
         share = found.count(symbols) / count
         assert abs(share - p) < 4 * np.sqrt(p * (1 - p) / count), symbols
@@ -156,6 +158,7 @@ def test_the_same_seed_gives_the_same_sample():
     one, two = (sampled(step, state, **WHERE, seed=7) for _ in range(2))
     assert one == two
     assert sampled(step, state, **WHERE, temperature=0) == greedy(step, state, **WHERE)
+    assert sampled_each(step, state, **WHERE, seed=7) == [one]
 
 
 def test_a_search_leaves_the_state_that_it_is_given():
@@ -199,3 +202,17 @@ def test_bad_inputs():
         greedy(lambda s, state: (np.full((1, 3), np.nan), state), {}, **WHERE)
     with pytest.raises(UsageError, match=r"shape \(3,\)"):
         greedy(lambda s, state: (np.zeros(3), state), {}, **WHERE)
+
+
+def test_images_drawn_together_are_those_drawn_alone():
+    """At temperature 0, where nothing depends on the order of draws."""
+    model = models.PixelModel(2, 3, levels=3, classes=2, cell="gru", hidden=4)
+    rng = np.random.default_rng(1)
+    values = {name: 4 * rng.standard_normal(p.shape) for name, p in model.unroll().graph.parameters.items()}
+    together = model.sample_each(values, [1, 0, 1], temperature=0)
+    assert together.shape == (3, 2, 3)
+    assert len(np.unique(together, axis=0)) == 2
+    for image, label in zip(together, (1, 0, 1), strict=True):
+        np.testing.assert_array_equal(image, model.sample(values, label, temperature=0))
+    one, two = (model.sample_each(values, [0, 0], seed=3) for _ in range(2))
+    np.testing.assert_array_equal(one, two)

@@ -48,6 +48,33 @@ def test_nets_of_two_lengths_share_the_parameters():
     np.testing.assert_allclose(scores, expected, rtol=1e-4, atol=1e-5)
 
 
+def test_fitting_draws_whole_examples():
+    """Each drawn example keeps its own target and features, whichever axis its feed has them on."""
+    net = models.generator(models.captioner, 3, features=1, symbols=50, H=2)
+    count = np.arange(20)
+    feeds = {"v": count[:, None], "y": np.tile(count, (3, 1)), "y_mask": np.ones((3, 20), bool)}
+    seen = []
+    learner = models.Learner(net.initial(seed=0))
+    learner.update = lambda loss, fed: seen.append(fed) or 0.5
+    assert learner.fit(net.loss, feeds, updates=40, batch=8, seed=3) == [0.5] * 40
+    assert all(fed["y"].shape == fed["y_mask"].shape == (3, 8) for fed in seen)
+    assert all((fed["y"] == fed["v"][:, 0]).all() for fed in seen)
+    assert {int(v) for fed in seen for v in fed["v"][:, 0]} == set(count)
+
+
+def test_fitting_is_updating():
+    net, feeds = classifier(3), batch(3)
+    one, other = (models.Learner(net.initial(seed=0)) for _ in range(2))
+    losses = one.fit(net.loss, feeds, updates=3, batch=4, seed=1)
+    rng = np.random.default_rng(1)
+    chosen = [rng.integers(0, 5, 4) for _ in range(3)]
+    assert losses == [other.update(net.loss, {n: array[:, some] for n, array in feeds.items()}) for some in chosen]
+    with pytest.raises(errors.UsageError, match="5 in 'x', 4 in 'y'"):
+        one.fit(net.loss, {"x": feeds["x"], "y": feeds["y"][:, :4]}, updates=1, batch=2)
+    with pytest.raises(errors.UsageError, match="no feeds"):
+        one.fit(net.loss, {}, updates=1, batch=2)
+
+
 def test_frozen_parameters_stay_and_what_a_loss_does_not_use_stays():
     net = classifier(2)
     values = {**net.initial(seed=0), "of another net": np.ones(3)}

@@ -130,6 +130,23 @@ def test_the_last_output_of_both_ways_has_read_everything(kind):
     np.testing.assert_array_equal(touched, MASK)
 
 
+def test_a_tagger_may_be_asked_at_some_steps_only():
+    """Its loss is that of a masked tagger there, but the steps between are read."""
+    found = models.tagger(tg.unroll(models.elman, STEPS, I=2, H=3), 4, asked=True)
+    feeds = random_feeds(found.graph) | {"asked": MASK}
+    scores = tg.evaluate(list(found.outputs.values()), {n: v for n, v in feeds.items() if n not in ("y", "asked")})
+    chances = np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)
+    right = np.take_along_axis(chances, np.asarray(feeds["y"])[..., None], -1)[..., 0]
+    assert tg.evaluate(found.loss, feeds) == pytest.approx(-np.log(right)[MASK].mean(), rel=1e-12)
+
+
+def test_a_single_answer_stands_at_the_last_step_with_its_target_and_its_loss():
+    many, one = (mapping(tg.unroll(models.elman, 4, I=2, H=3), 2) for mapping in (models.tagger, models.classifier))
+    for mapped, steps in ((many, [1, 2, 3, 4]), (one, [4])):
+        assert [node.step for node in mapped.graph.inputs["y"].values()] == steps
+        assert [node.step for node in mapped.graph.nodes if node.label == "L"] == steps
+
+
 @each_mapping
 def test_mappings_are_drawn(mapping):
     assert viz.draw(mapped("both ways", mapping).loss, backward=True).nodes > 0

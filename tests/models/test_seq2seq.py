@@ -239,6 +239,24 @@ def log_probability_of(model: Any, values: Any, source: Any, hypothesis: Any) ->
     return float(np.sum(scores[range(len(said)), said] - np.log(np.exp(scores).sum(axis=1))))
 
 
+@each_kind
+def test_many_sources_at_once_as_each_alone(kind):
+    """Sources of several lengths, answers that end early, late, and not at all."""
+    model = model_of(kind)
+    endings = set()
+    for seed, end in product((0, 1), (-5, 5)):  # how much likelier the end becomes
+        values = values_of(model, seed)
+        values["decoder/c_y"][-1] += end
+        translator = Translator(model, values)
+        together = translator.translate_each(SOURCES, longest=5)
+        for source, found in zip(SOURCES, together, strict=True):
+            alone = translator.translate(source, longest=5)
+            assert (found.symbols, found.ended) == (alone.symbols, alone.ended)
+            assert found.log_probability == pytest.approx(alone.log_probability, rel=1e-12)
+        endings |= {(len(found.symbols), found.ended) for found in together}
+    assert len(endings) > 1
+
+
 def test_the_beginning_is_never_said():
     """There is no score for it: one for each of the four symbols, and one for the end."""
     model = model_of("plain")

@@ -289,6 +289,16 @@ def encoder_decoder(steps: int) -> list[Any]:
     return with_gradient(classified(states))
 
 
+def translator(**options: Any) -> Callable[[int], list[Any]]:
+    """The decoder's first symbol is a constant: what it reads at first is not batched, and later it is."""
+
+    def build(steps: int) -> list[Any]:
+        model = models.SequenceToSequence(source=V, targets=V - 1, hidden=H, embedding=I, **options)
+        return with_gradient(model.unroll(2, steps).loss)
+
+    return build
+
+
 def normalised(steps: int) -> list[Any]:
     """Weights that are joined and scaled anew at every step, a context, and an input that is not batched."""
     g = tg.Graph()
@@ -352,6 +362,8 @@ ODD: dict[str, Callable[[int], list[Any]]] = {
 } | {
     "two layers": stack(2),
     "three layers": stack(3),
+    "translator that looks last": translator(attention="general", attend="last"),
+    "translator that looks first": translator(attention="additive", bidirectional=True),
     "jordan forced": jordan(lambda t: True),
     "jordan free": jordan(lambda t: False),
     "jordan forced at times": jordan(lambda t: t % 2 == 0),

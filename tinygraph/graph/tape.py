@@ -53,15 +53,20 @@ class Graph:
         self.inputs[name] = node
         return node
 
-    def sequence(self, name: str, steps: int, shape: Any = (), *, kind: Kind = "real", batched: bool = True) -> Steps:
-        """One feed bound to `steps` input nodes, for t = 1..T; it is fed as (time, batch, *shape)."""
+    def sequence(
+        self, name: str, steps: int, shape: Any = (), *, kind: Kind = "real", batched: bool = True, first: int = 1
+    ) -> Steps:
+        """One feed bound to `steps` input nodes, for t = 1..T; it is fed as (time, batch, *shape).
+
+        `first` is the time step at which the first of them stands, such as the last one for a single target.
+        """
         length = as_size(steps, "number of steps")
         if length == 0:
             raise UsageError(f"sequence {name!r} needs at least one step", fix="steps=1 or more")
         self._new_name(name)
         sequence = Steps(name)
         for t in range(1, length + 1):
-            with self.at(step=t):
+            with self.at(step=first - 1 + t):
                 attrs = {"name": name, "index": t}
                 sequence[t] = self._leaf("input", attrs, as_shape(shape), batched, kind, name)
         self.inputs[name] = sequence

@@ -17,7 +17,7 @@ from ..execute.arrays import NumpyArrays
 from .choosing import LAST, chosen, log_softmax, one_hot
 from .emission import Array, Emitter, Rows
 from .items import APPLY, CHOSEN, FIRST, HALF_SIGMOID, JOINED, OUTERS, PLUS, PRODUCT, SCALED, SPREAD, SUM, TOTALS, Item
-from .products import apply, joined, outers, plus, totals
+from .products import apply, joined, outer, outers, plus, totals
 from .strides import Strided, collapsed
 
 
@@ -222,6 +222,7 @@ KERNELS: dict[str, Callable[[Emitter, Rows, Item], None]] = {
     APPLY: apply,
     PLUS: plus,
     JOINED: joined,
+    "outer": outer,
     OUTERS: outers,
     TOTALS: totals,
     SPREAD: _copy,

@@ -90,6 +90,12 @@ def joined(e: Emitter, rows: Rows, item: Item) -> None:
             e.call(np.matmul, room.reshape(-1, len(matrix)), matrix, flat.array(e.buffers)[0])
 
 
+def outer(e: Emitter, rows: Rows, item: Item) -> None:
+    """a b^T of each example: as a term of a sum it has the sum's node, so its row of the table would not do."""
+    a, b = (e.view(e.slot(rows, s)).array(e.buffers) for s in (0, 1))
+    e.call(np.multiply, a[..., :, None], b[..., None, :], e.view(rows).array(e.buffers))
+
+
 def outers(e: Emitter, rows: Rows, item: Item) -> None:
     """D^T X over all terms and examples, for all rows at once; a first product, then others added to it."""
     out = e.view(rows).array(e.buffers)[:, 0, 0]

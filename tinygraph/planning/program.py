@@ -68,8 +68,8 @@ class Program:
                 target[...] = value
                 buffer = storage.places[number].buffer
                 if buffer in self.arena.shared:
-                    call = Call(np.copyto, (target, value), [[number]])
-                    again.setdefault(storage.lifetimes[buffer].born, []).append(call)
+                    before = max(0, storage.lifetimes[buffer].born)  # beside what is fed it is there from the start
+                    again.setdefault(before, []).append(Call(np.copyto, (target, value), [[number]]))
         return again
 
     def _load(self, fed: Fed) -> None:
