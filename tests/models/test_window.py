@@ -182,7 +182,7 @@ def room(run: Run) -> int:
 def test_the_room_of_a_plan_depends_on_the_window_alone():
     for mode, k1, k2 in (("chunk", 4, None), ("k1_k2", 3, 7)):
         assert len({room(make_run(mode, k1, k2, TEXT * copies)) for copies in (1, 100)}) == 1
-    assert room(make_run("k1_k2", 3, 56)) > 4 * room(make_run("k1_k2", 3, 7))
+    assert room(make_run("k1_k2", 3, 112)) > 4 * room(make_run("k1_k2", 3, 7))
 
 
 @each_mode
