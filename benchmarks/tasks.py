@@ -22,8 +22,12 @@ TEXT = "the quick brown fox jumps over the lazy dog. "
 
 
 def ready(work: Work, clock: str) -> dict[str, float]:
-    """Nodes, and seconds to build, differentiate and plan, with the calls for the work's batch."""
+    """Nodes, and seconds to build, differentiate and plan, with the calls for the work's batch.
+
+    A small one is made before, since the first plan of a process loads SciPy.
+    """
     now = CLOCKS[clock]
+    tg.plan(roots(work.cut(3, 8))).program(work.batch)
     start = now()
     wanted = roots(work)
     built = now()
