@@ -46,7 +46,7 @@ def test_nets(name: str, steps: int) -> None:
 @pytest.mark.parametrize("name", NETS)
 def test_nets_of_long_vectors(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """As if all vectors were long enough for their products to be joined, and all buffers to share their room."""
-    monkeypatch.setattr("tinygraph.planning.classes.LONG", 1)
+    monkeypatch.setattr("tinygraph.planning.joining.LONG", 1)
     monkeypatch.setattr("tinygraph.planning.arena.WORTH", 1)
     roots = NETS[name](4)
     plan = assert_equal_values(roots, random_feeds(leaves(roots)[0].graph, batch=2))
@@ -88,7 +88,7 @@ def random_graph(seed: int) -> tuple[list[Node], dict[str, Any]]:
 def test_random_graphs(seed: int, joined: bool) -> None:
     with pytest.MonkeyPatch.context() as patch:
         if joined:
-            patch.setattr("tinygraph.planning.classes.LONG", 1)
+            patch.setattr("tinygraph.planning.joining.LONG", 1)
         assert_equal_values(*random_graph(seed), tolerance=1e-11)
 
 

@@ -9,8 +9,7 @@ taken out into an item of their own, which then is no part of it:
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 from ..rolling.alignment import in_order
@@ -19,9 +18,7 @@ from ..rolling.keys import FREE, Args, Keys
 from ..rolling.refinement import edges, refine
 from ..rolling.rerolling import numbered
 from ..rolling.unification import sequences, unify
-from .items import APPLY, JOINED, OUTERS, PLUS, PRODUCT, SCALED, SUM, TOTALS, Item
-
-LONG = 128  # entries: products with shorter vectors are as fast one by one, and with longer ones as fast apart
+from .items import APPLY, OUTERS, PRODUCT, SCALED, SUM, TOTALS, Item
 
 
 @dataclass(slots=True)
@@ -44,10 +41,11 @@ def classes_of(items: list[Item]) -> Classes:
     args: Args = [item.args for item in items]
     together = [*_sequences(items), *_sums_over_time(items)]
     names = refine(unify(args, _keys(items), together), args)
-    return _condensed(items, names, args)
+    return condensed(items, names, args)
 
 
-def _condensed(items: list[Item], names: Sequence[int], args: Args) -> Classes:
+def condensed(items: list[Item], names: Sequence[int], args: Args) -> Classes:
+    """The classes of items that have these names."""
     members, of = numbered(names)
     sources = edges(range(len(items)), dict(enumerate(of)), args)
     parts = components(sources)
@@ -139,7 +137,7 @@ def take_out_early(classes: Classes) -> tuple[Classes, list[int]]:
         place.append(len(new))
         names.append(of[i])
         new.append(item)
-    return _condensed(new, _by_first(names), [item.args for item in new]), place
+    return condensed(new, by_first(names), [item.args for item in new]), place
 
 
 def _early(item: Item, args: tuple[int, ...], slots: Sequence[int], items: Sequence[Item]) -> Item:
@@ -147,96 +145,7 @@ def _early(item: Item, args: tuple[int, ...], slots: Sequence[int], items: Seque
     return Item(item.op, attrs, args, item.shape, any(items[i].batched for i in args), item.kind, item.node)
 
 
-def join_products(classes: Classes, kept: Iterable[int]) -> tuple[Classes, list[int]]:
-    """In recurrences, sums draw in the products that they are made of; where each item went.
-
-    Several matrices times long vectors become one item, and so does a product with what it is added to, if the
-    vectors are short. The items `kept` stay; what is drawn into another went to -1.
-
-    before -> after:    e_t + U_i^T a_t + U_f^T b_t   ->   e_t + [a_t b_t] [U_i; U_f]
-                        e_t, U h_{t-1}, their sum     ->   e_t + U h_{t-1}, as one item
-    """
-    items, of = classes.items, classes.of
-    uses = Counter(arg for item in items for arg in item.args) + Counter(kept)
-    slots = {
-        number: found
-        for number, members in enumerate(classes.members)
-        if classes.cyclic[classes.part_of[number]] and len(found := _joinable(classes, members, uses)) > 1
-    } | {
-        number: [slot]
-        for number, members in enumerate(classes.members)
-        if classes.cyclic[classes.part_of[number]] and (slot := _addend(classes, members, uses)) is not None
-    }
-    drawn = {items[i].args[s] for number, found in slots.items() for i in classes.members[number] for s in found}
-    new: list[Item] = []
-    names: list[int] = []
-    where = [-1] * len(items)
-    for i, item in enumerate(items):
-        if i in drawn:
-            continue
-        if of[i] in slots and len(slots[of[i]]) == 1:
-            (slot,) = slots[of[i]]
-            product = items[item.args[slot]]
-            args = (where[item.args[1 - slot]], *[where[arg] for arg in product.args])
-            item.op, item.args, item.attrs = PLUS, args, product.attrs
-        elif of[i] in slots:
-            products = [items[item.args[s]] for s in slots[of[i]]]
-            args = tuple([where[arg] for product in products for arg in product.args])
-            attrs = tuple([product.attrs for product in products])
-            rest = [s for s in range(len(item.args)) if s not in slots[of[i]]]
-            if rest:
-                new.append(Item(JOINED, attrs, args, item.shape, item.batched, item.kind, item.node))
-                names.append(len(classes.members) + of[i])
-                args, attrs = (*[where[item.args[s]] for s in rest], len(new) - 1), (*[item.attrs[s] for s in rest], 1)
-            else:
-                item.op = JOINED
-            item.args, item.attrs = args, attrs
-        else:
-            item.args = tuple([where[arg] for arg in item.args])
-        where[i] = len(new)
-        names.append(of[i])
-        new.append(item)
-    return _condensed(new, _by_first(names), [item.args for item in new]), where
-
-
-def _joinable(classes: Classes, members: Sequence[int], uses: Mapping[int, int]) -> list[int]:
-    """The slots of a class of sums in which matrices are applied to long vectors, all of one length."""
-    items = classes.items
-    first = items[members[0]]
-    found = [slot for slot in _products(classes, members, uses) if _length(items, first, slot) >= LONG]
-    return [slot for slot in found if _length(items, first, slot) == _length(items, first, found[0])]
-
-
-def _addend(classes: Classes, members: Sequence[int], uses: Mapping[int, int]) -> int | None:
-    """The slot of the one product, with a short vector, in a class of sums of two terms."""
-    items = classes.items
-    first = items[members[0]]
-    found = _products(classes, members, uses)
-    if len(found) != 1 or first.attrs != (1, 1) or _length(items, first, found[0]) > LONG:
-        return None
-    both = {(items[arg].shape, items[arg].batched) for i in members for arg in items[i].args}
-    return found[0] if both == {(first.shape, first.batched)} else None  # else one of the two is broadcast
-
-
-def _products(classes: Classes, members: Sequence[int], uses: Mapping[int, int]) -> list[int]:
-    """The slots in which a class of sums reads products of its own recurrence, matrices times vectors, alone."""
-    items, of, part_of = classes.items, classes.of, classes.part_of
-    first = items[members[0]]
-    if first.op != SUM:
-        return []
-    found = []
-    for slot, sign in enumerate(first.attrs):
-        product, number = items[first.args[slot]], of[first.args[slot]]
-        inside = sign == 1 and product.op == APPLY and product.batched and part_of[number] == part_of[of[members[0]]]
-        if inside and all(of[items[i].args[slot]] == number and uses[items[i].args[slot]] == 1 for i in members):
-            found.append(slot)
-    return found
-
-
-def _length(items: Sequence[Item], item: Item, slot: int) -> int:
-    return items[items[item.args[slot]].args[1]].shape[0]
-
-
-def _by_first(names: Sequence[int]) -> list[int]:
+def by_first(names: Sequence[int]) -> list[int]:
+    """For each name the first place that has it."""
     first: dict[int, int] = {}
     return [first.setdefault(name, i) for i, name in enumerate(names)]

@@ -16,9 +16,10 @@ from ..graph.steps import Steps
 from ..graph.tape import cone
 from ..nest import leaves, map_nest
 from .batches import schedule
-from .classes import classes_of, join_products, take_out_early
+from .classes import classes_of, take_out_early
 from .collection import no_garbage_collection
 from .explanation import Explanation, explain
+from .joining import join_products
 from .normal_form import NormalForm
 from .program import Program
 

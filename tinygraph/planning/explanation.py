@@ -21,10 +21,11 @@ from ..rolling.condensation import levels
 from ..rolling.refinement import edges
 from ..tables import html_table, one_line, text_table
 from .batches import Batch
-from .classes import Classes, classes_of, join_products, take_out_early
+from .classes import Classes, classes_of, take_out_early
 from .collection import no_garbage_collection
 from .emission import Call
 from .items import Item
+from .joining import join_products
 from .normal_form import NormalForm
 from .program import Program
 from .waiting import Chains, chains
