@@ -145,9 +145,9 @@ def _inputs() -> Iterator[System]:
         "word_features", CELLS["elman"].reference, "Features of words that are made by hand.", small.over_word_features
     )
     yield net("time_delay", waibel, "Layers that each see a window in time of the one below.", small.time_delay_net)
-    for rank in (1, 2, 3):
+    for rank, axes in ((1, "1 axis"), (2, "2 axes"), (3, "3 axes")):
         make = partial(small.encoder_of_images, image=(1, *(5 for _ in range(rank))))
-        yield net(f"convolution_{rank}d", lecun, f"Filters, ReLU and max-pooling over {rank} axes, twice.", make)
+        yield net(f"convolution_{rank}d", lecun, f"Filters, ReLU and max-pooling over {axes}, twice.", make)
     make = partial(small.encoder_of_images, image=(1, 8, 8), banks=(16, 32), width=3)
     yield net("image_encoder", lecun, "Banks of 16 and 32 filters, then features, then a class.", make)
 
