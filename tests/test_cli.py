@@ -353,6 +353,7 @@ def test_verify_as_json(forks, tmp_path):
     assert [(report["cell"], report["ok"]) for report in reports] == [("elman", True)]
 
 
+@pytest.mark.slow
 def test_verify_theorems(forks, tmp_path):
     done = forks("verify", "--theorems", "--json", cwd=tmp_path)
     assert (done.status, done.err) == (0, "")

@@ -25,6 +25,7 @@ def chain(length: int) -> tuple[tg.Graph, tg.Node, tg.Node]:
     return graph, x, y
 
 
+@pytest.mark.slow
 def test_a_chain_of_100000_nodes():
     """Built, differentiated, evaluated and freed, with the recursion limit that Python starts with."""
     assert sys.getrecursionlimit() < LENGTH // 10

@@ -11,6 +11,7 @@ import tinygraph as tg
 from tinygraph.graph import cone
 
 LENGTH = 10**5
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -277,6 +277,7 @@ def test_random_cells(body):
 
 
 # Length
+@pytest.mark.slow
 def test_a_hundred_thousand_nodes():
     net = tg.unroll(models.elman, 4000, I=2, H=2)
     loss = models.softmax_cross_entropy(models.readout(net, 2))

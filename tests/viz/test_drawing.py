@@ -172,6 +172,7 @@ def test_a_wrong_fold_says_so(fold: Any) -> None:
         viz.draw(small(), fold=fold)
 
 
+@pytest.mark.slow
 def test_a_chain_of_100_000_nodes() -> None:
     drawing = viz.draw(chain(50_000))
     assert drawing.nodes < 50
