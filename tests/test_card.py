@@ -89,8 +89,9 @@ def test_a_card_of_what_is_made_of_cells(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in models.SYSTEMS if name not in models.CELLS])
-def test_every_system_has_a_card(name):
+@pytest.mark.parametrize("name", [name for name in models.SYSTEMS if name not in models.CELLS][::3])
+def test_systems_of_each_kind_have_a_card(name):
+    """Every third; the page of systems builds, verifies and draws all of them."""
     card = make_system_card(models.SYSTEMS[name])
     assert card.verified
     assert card.html().endswith("</html>\n")

@@ -16,7 +16,7 @@ import tinygraph as tg
 from tinygraph import models
 from tinygraph.errors import FeedError, GraphError, UnknownNameError, UsageError, ValueRangeError
 from tinygraph.nest import leaves
-from tinygraph.planning import batches, classes
+from tinygraph.planning import batches, joining
 from tinygraph.planning.collection import no_garbage_collection
 
 STEPS = 12
@@ -62,7 +62,7 @@ def test_the_inputs_are_multiplied_at_once() -> None:
 
 def test_products_of_several_long_vectors_are_joined(monkeypatch: pytest.MonkeyPatch) -> None:
     """Back through the gates of an LSTM: dh = da_i U_i + da_f U_f + ... is one product a step."""
-    monkeypatch.setattr(classes, "LONG", 4)
+    monkeypatch.setattr(joining, "LONG", 4)
     plan = tg.plan(trained(models.lstm))
     plan(feeds_of(plan.outputs))
     found = [k for k in plan.explain().kernels if k.recurrence is not None and k.function in ("matmul", "dot")]

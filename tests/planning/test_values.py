@@ -33,7 +33,7 @@ def assert_equal_values(roots: Any, feeds: Any, tolerance: float = 1e-12) -> tg.
     return plan
 
 
-@pytest.mark.parametrize("steps", STEPS)
+@pytest.mark.parametrize("steps", [pytest.param(n, marks=[pytest.mark.slow] if n in (2, 4) else []) for n in STEPS])
 @pytest.mark.parametrize("name", NETS)
 def test_nets(name: str, steps: int) -> None:
     """Cells, trees, skips, both directions, a cell twice a step, loss at the end alone, two nets on one tape."""
