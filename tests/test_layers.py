@@ -20,7 +20,7 @@ FOLDERS = {"tinygraph": "tinygraph", "models": "tinygraph.models", "viz": "tinyg
 
 # The first prefix that fits says where a module stands.
 LAYERS: tuple[tuple[int, tuple[str, ...]], ...] = (
-    (0, ("errors", "shapes", "nest", "dims", "files", "tables")),
+    (0, ("errors", "shapes", "nest", "dims", "files", "tables", "collection")),
     (1, ("graph",)),
     (2, ("ops",)),
     (3, ("cells", "given", "unrolling", "differentiate", "initialisers", "saving")),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from tinygraph.collection import no_garbage_collection
 from tinygraph.errors import DrawingError, expect
 from tinygraph.graph import Node
 from tinygraph.passes.truncation import Truncated
@@ -16,7 +17,6 @@ from tinygraph.passes.truncation import Truncated
 from .attending import attend, find_looks
 from .closing import close, closed_lanes
 from .dot_text import write_dot
-from .garbage import uncollected
 from .geometry import Layout
 from .labels import clean
 from .layout import lay_out
@@ -94,7 +94,7 @@ class Drawing:
         return f"<Drawing: {self.description}>"
 
 
-@uncollected()
+@no_garbage_collection()
 def draw(
     what: Any,
     *,

@@ -14,10 +14,10 @@ from graph.samples import random_feeds
 
 import tinygraph as tg
 from tinygraph import models
+from tinygraph.collection import no_garbage_collection
 from tinygraph.errors import FeedError, GraphError, UnknownNameError, UsageError, ValueRangeError
 from tinygraph.nest import leaves
 from tinygraph.planning import batches, joining
-from tinygraph.planning.collection import no_garbage_collection
 
 STEPS = 12
 

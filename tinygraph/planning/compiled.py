@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..collection import no_garbage_collection
 from ..errors import TinygraphError, UsageError, nearest
 from ..execute.feeds import Fed, match
 from ..execute.interpreter import evaluate
@@ -17,7 +18,6 @@ from ..graph.tape import cone
 from ..nest import leaves, map_nest
 from .batches import schedule
 from .classes import classes_of, take_out_early
-from .collection import no_garbage_collection
 from .explanation import Explanation, explain
 from .joining import join_products
 from .normal_form import NormalForm

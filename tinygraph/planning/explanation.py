@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..collection import no_garbage_collection
 from ..errors import UsageError
 from ..files import write_atomically
 from ..graph.node import Node
@@ -22,7 +23,6 @@ from ..rolling.refinement import edges
 from ..tables import html_table, one_line, text_table
 from .batches import Batch
 from .classes import Classes, classes_of, take_out_early
-from .collection import no_garbage_collection
 from .emission import Call
 from .items import Item
 from .joining import join_products

@@ -34,11 +34,6 @@ class Strided:
         size = base.itemsize
         return np.ndarray(self.shape, base.dtype, base, self.offset * size, [s * size for s in self.strides])
 
-    @property
-    def contiguous(self) -> bool:
-        """Whether the elements stand in a row, in order."""
-        return all(s == step or n == 1 for n, s, step in zip(self.shape, self.strides, dense(self.shape), strict=True))
-
     def merged(self, start: int, stop: int) -> Strided | None:
         """Axes start..stop-1 as one axis, if they stand so."""
         axes = [(n, s) for n, s in zip(self.shape[start:stop], self.strides[start:stop], strict=True) if n != 1]
@@ -55,15 +50,6 @@ class Strided:
         """The axes from `start` on, which stand in a row, as one."""
         n = prod(self.shape[start:])
         return replace(self, shape=(*self.shape[:start], n), strides=(*self.strides[:start], 1))
-
-
-def dense(shape: Sequence[int]) -> tuple[int, ...]:
-    """The strides of elements in a row."""
-    found, step = [], 1
-    for n in reversed(shape):
-        found.append(step)
-        step *= n
-    return tuple(reversed(found))
 
 
 def collapsed(views: Sequence[Strided]) -> list[Strided]:

@@ -1,4 +1,4 @@
-"""Planning makes very many objects that live on: to look them through for garbage takes a third of its time."""
+"""Work that makes very many objects that live on: to look them through for garbage takes a third of its time."""
 
 from __future__ import annotations
 
