@@ -23,6 +23,7 @@ from tinygraph.errors import TinygraphError, UnknownNameError, UsageError, expec
 from tinygraph.graph import Node, Steps
 from tinygraph.graph.tape import cone
 from tinygraph.nest import leaves, map_nest
+from tinygraph.shapes import as_size
 
 from .clip import CLIPPING
 from .engines import Engine, check_engine, runner
@@ -90,7 +91,8 @@ class Learner:
         """Make so many updates, each on `batch` examples drawn at random from the feeds; the losses.
 
         Feeds are by name: those of sequences (time, examples, ...), others (examples, ...).
-        Raises `UsageError` for different numbers of examples, and what `update` raises.
+        Raises `UsageError` for different numbers of examples, `ShapeError` for a batch size or a number of updates that
+        is none, and what `update` raises.
         """
         expect(loss, Node, "a loss is a node", "learner.fit(net.loss, feeds, updates=1000, batch=32)")
         arrays = {name: np.asarray(array) for name, array in feeds.items()}
@@ -100,9 +102,9 @@ class Learner:
             told = ", ".join(f"{count} in {name!r:.60}" for name, count in counts.items()) or "no feeds"
             raise UsageError(f"feeds have equally many examples, at least one: {told}", fix="x has (time, examples, I)")
         rng, count = np.random.default_rng(seed), next(iter(counts.values()))
-        losses = []
-        for _ in range(updates):
-            chosen = rng.integers(0, count, batch)
+        size, losses = as_size(batch, "batch size"), []
+        for _ in range(as_size(updates, "number of updates")):
+            chosen = rng.integers(0, count, size)
             losses.append(self.update(loss, {name: array.take(chosen, axes[name]) for name, array in arrays.items()}))
         return losses
 

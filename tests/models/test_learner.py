@@ -105,3 +105,12 @@ def test_wrong_input_is_told():
     wild = models.Learner({**net.initial(seed=0), "V": np.full((4, 3), np.nan)})
     with pytest.raises(errors.TinygraphError, match="the loss is nan at update 1"):
         wild.update(net.loss, batch(2))
+
+
+@pytest.mark.parametrize(
+    "numbers", [{"updates": -1, "batch": 2}, {"updates": 2, "batch": -1}, {"updates": 2, "batch": 1.5}]
+)
+def test_numbers_that_are_none_are_refused(numbers):
+    net = classifier(2)
+    with pytest.raises(errors.TinygraphError, match=r"batch size|number of updates"):
+        models.Learner(net.initial(seed=0)).fit(net.loss, batch(2), **numbers)
