@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from ..execute.arrays import NumpyArrays
 from .items import OUTERS, TOTALS, Item
-from .sides import Side, stands_already
+from .sides import Side
 from .storage import Storage
 from .strides import Strided, collapsed, step_between
 
@@ -171,23 +172,31 @@ class Emitter:
         rank = len(self.items[rows[0][0]].shape)
         self.call(function, *self.arrays(collapsed([self.view(grid, rank) for grid in (*operands, rows)])))
 
+    def side(self, side: Side) -> Side:
+        """Cut as it is wanted, where the copy for that was foreseen."""
+        return side if side in self.storage.copies else side.whole
+
     def matrices(self, side: Side) -> Array:
-        """The right side of a product; a copy, made once in a run, where the matrices do not stand so already."""
+        """The right side of a product, (k, in, out), or cut (k, pieces, blocks, in / pieces, width).
+
+        A copy, made once in a run, where the matrices do not stand so already.
+        """
         if side not in self._matrices:
-            rows = [[number] for number, *_ in side]
-            already = stands_already(side) and self.steady(rows)
+            rows = [[number] for number, *_ in side.matrices]
+            already = side.stands_already and self.steady(rows)
             self._matrices[side] = self.view(rows).array(self.buffers)[:, 0, 0] if already else self._copied(side)
         return self._matrices[side]
 
     def _copied(self, side: Side) -> Array:
-        number, transposed, _ = side[0]
-        shape = self.items[number].shape
-        place = self.storage.copies.get(side)
-        room = self.buffers[place] if place is not None else np.zeros(len(side) * shape[0] * shape[1], self.dtype)
-        made = room.reshape(len(side), *(shape if transposed else shape[::-1]))
-        for target, (number, transposed, scale) in zip(made, side, strict=True):
+        number, transposed, _ = side.matrices[0]
+        shape = self.items[number].shape if transposed else self.items[number].shape[::-1]
+        place, form = self.storage.copies.get(side), side.cut.form(*shape) if side.cut else shape
+        room = self.buffers[place] if place is not None else np.zeros(len(side.matrices) * prod(shape), self.dtype)
+        made = room.reshape(len(side.matrices), *form)
+        for target, (number, transposed, scale) in zip(made, side.matrices, strict=True):
             value = self.view([[number]]).array(self.buffers)[0, 0, 0]
-            source = value if transposed else value.T
+            turned = value if transposed else value.T
+            source = side.cut.blocks(turned) if side.cut else turned
             if scale == 1:
                 self.call(np.copyto, target, source)
             else:

@@ -218,7 +218,7 @@ def _rooms(classes: Classes, batches: Sequence[Batch], program: Program) -> tupl
     for item, place in zip(classes.items, storage.places, strict=True):
         names[place.buffer][_name(item)] += 1
     for side, number in storage.copies.items():
-        names[number].update(f"copy of {_name(classes.items[matrix])}" for matrix, *_ in side)
+        names[number].update(f"copy of {_name(classes.items[matrix])}" for matrix, *_ in side.matrices)
     first, last = _calls_of_batches(batches, program.calls)
     return tuple(
         Room(

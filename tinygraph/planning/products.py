@@ -13,7 +13,7 @@ import numpy as np
 
 from .emission import Array, Emitter, Rows
 from .items import Item
-from .sides import joined_order, joined_side, side_of
+from .sides import joined_side, side_of
 from .strides import Strided
 
 
@@ -25,16 +25,35 @@ def apply(e: Emitter, rows: Rows, item: Item) -> None:
 
 def _matrices_times(e: Emitter, rows: Rows, out: Array, flat_out: Array | None) -> None:
     """The product of each row's matrix with its vectors; the result with axes (row, member, batch), or two as one."""
-    matrices, x = e.matrices(side_of(e.items, rows)), e.view(e.slot(rows, e.items[rows[0][0]].read_slots[-1]))
+    side, x = e.side(side_of(e.items, rows, e.batch)), e.view(e.slot(rows, e.items[rows[0][0]].read_slots[-1]))
     flat_x = x.merged(1, 3)
     if flat_x is None or flat_out is None:
-        e.call(np.matmul, x.array(e.buffers), matrices[:, None], out)
+        e.call(np.matmul, x.array(e.buffers), e.matrices(side.whole)[:, None], out)
         return
     left = flat_x.array(e.buffers)
-    if len(rows) == 1:
-        e.call(np.dot if flat_out.flags.c_contiguous else np.matmul, left[0], matrices[0], flat_out[0])
+    if side.cut:
+        _in_blocks(e, left[:1] if x.strides[0] == 0 else left, e.matrices(side), flat_out)
+    elif len(rows) == 1:
+        e.call(np.dot if flat_out.flags.c_contiguous else np.matmul, left[0], e.matrices(side)[0], flat_out[0])
     else:
-        e.call(np.matmul, left[0] if x.strides[0] == 0 else left, matrices, flat_out)
+        e.call(np.matmul, left[0] if x.strides[0] == 0 else left, e.matrices(side), flat_out)
+
+
+def _in_blocks(e: Emitter, left: Array, blocks: Array, out: Array) -> None:
+    """(k, rows, in) times (k, pieces, blocks, in / pieces, width), all at once, as (k, rows, out).
+
+    Where `out` lacks the first axis the products are added up over it, as they are over the pieces.
+    """
+    count, pieces, across, inner, width = blocks.shape
+    rows = left.shape[1]
+    vectors = left.reshape(len(left), rows, pieces, 1, inner).transpose(0, 2, 3, 1, 4)
+    added = pieces > 1 or out.ndim == 2
+    room = e.scratch((count, pieces, rows, across * width)) if added else out[:, None]
+    e.call(np.matmul, vectors, blocks, room.reshape(count, pieces, rows, across, width).swapaxes(2, 3))
+    if out.ndim == 2:
+        e.call(np.add.reduce, room.reshape(-1, *out.shape), 0, None, out)
+    elif added:
+        e.call(np.add.reduce, room, 1, None, out)
 
 
 def blas(name: str, dtype: Any) -> Callable[..., Any]:
@@ -63,8 +82,8 @@ def plus(e: Emitter, rows: Rows, item: Item) -> None:
         return
     if not e.same_place(terms, rows):
         e.elementwise(np.positive, rows, [terms])
-    left, right = flat_x.array(e.buffers), flat_out.array(e.buffers)
-    for matrix, vectors, target in zip(e.matrices(side_of(e.items, rows)), left, right, strict=True):
+    left, right, side = flat_x.array(e.buffers), flat_out.array(e.buffers), side_of(e.items, rows, e.batch)
+    for matrix, vectors, target in zip(e.matrices(side), left, right, strict=True):
         assert target.flags.c_contiguous  # else the sum would go into a copy
         if len(target) == 1:
             e.call(blas("gemv", e.dtype), 1.0, matrix.T, vectors[0], 1.0, target[0], 0, 1, 0, 1, 0, 1)
@@ -75,19 +94,39 @@ def plus(e: Emitter, rows: Rows, item: Item) -> None:
 def joined(e: Emitter, rows: Rows, item: Item) -> None:
     """[x_1 x_2 ...] [M_1; M_2; ...]: the vectors are brought side by side, then it is one product."""
     for row in rows:
-        one = e.items[row[0]]
-        order = joined_order(one, e.storage.places)
-        stacked, out = e.matrices(joined_side(one, order)), e.view([row])
-        count, length, _ = stacked.shape
-        room = e.scratch((len(row), e.batch if item.batched else 1, count, length))
-        for k, slot in enumerate(order):
-            e.call(np.copyto, room[:, :, k], e.view(e.slot([row], 2 * slot + 1)).array(e.buffers)[0])
+        side, order = joined_side(e.items, row, e.storage.places, e.batch)
+        vectors, out = [e.slot([row], 2 * k + 1)[0] for k in order], e.view([row])
         flat = out.merged(1, 3)
-        matrix, side = stacked.reshape(-1, stacked.shape[-1]), (*room.shape[:2], -1)
+        if e.side(side).cut and flat is not None:
+            _in_blocks(e, _one_by_one(e, vectors), e.matrices(side), flat.array(e.buffers)[0])
+            continue
+        room, stacked = _side_by_side(e, vectors), e.matrices(side.whole)
+        matrix = stacked.reshape(-1, stacked.shape[-1])
         if flat is None:
-            e.call(np.matmul, room.reshape(side), matrix, out.array(e.buffers)[0])
+            e.call(np.matmul, room, matrix, out.array(e.buffers)[0])
         else:
             e.call(np.matmul, room.reshape(-1, len(matrix)), matrix, flat.array(e.buffers)[0])
+
+
+def _one_by_one(e: Emitter, vectors: Rows) -> Array:
+    """(k, vectors, length): as they stand, if they do so steadily."""
+    flat = e.view(vectors).merged(1, 3) if e.steady(vectors) else None
+    if flat is not None:
+        return flat.array(e.buffers)
+    first = e.view(vectors[:1]).array(e.buffers)
+    room = e.scratch((len(vectors), *first.shape[1:]))
+    for target, row in zip(room, vectors, strict=True):
+        e.call(np.copyto, target, e.view([row]).array(e.buffers)[0])
+    return room.reshape(len(vectors), -1, first.shape[-1])
+
+
+def _side_by_side(e: Emitter, vectors: Rows) -> Array:
+    """(member, batch, k length), a copy."""
+    first = e.view(vectors[:1]).array(e.buffers)[0]
+    room = e.scratch((*first.shape[:2], len(vectors), first.shape[-1]))
+    for k, row in enumerate(vectors):
+        e.call(np.copyto, room[:, :, k], e.view([row]).array(e.buffers)[0])
+    return room.reshape(*first.shape[:2], -1)
 
 
 def outer(e: Emitter, rows: Rows, item: Item) -> None:

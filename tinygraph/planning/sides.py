@@ -3,53 +3,85 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from .arena import Lifetime
 from .batches import Batch
+from .cuts import Cut, cut_of
 from .items import APPLY, JOINED, PLUS, Item, as_it_is
 
-Side = tuple[tuple[int, bool, Any], ...]  # of each matrix: its item, whether it is transposed, its scale
+Matrices = tuple[tuple[int, bool, Any], ...]  # of each: its item, whether it is transposed, its scale
 Rows = Sequence[Sequence[int]]
+OFTEN = 8  # products from which on a matrix is worth being cut for them
 
 
-def side_of(items: Sequence[Item], rows: Rows) -> Side:
+class Side(NamedTuple):
+    """Matrices, and how each of them is cut."""
+
+    matrices: Matrices
+    cut: Cut | None = None
+
+    @property
+    def whole(self) -> Side:
+        """The same matrices, not cut."""
+        return Side(self.matrices)
+
+    @property
+    def stands_already(self) -> bool:
+        """Whether no matrix of it has to be turned, scaled or cut."""
+        return self.cut is None and all(as_it_is(*way) for _, *way in self.matrices)
+
+
+def side_of(items: Sequence[Item], rows: Rows, batch: int) -> Side:
     """Of products that are done at once, a matrix for each row."""
-    return tuple([(items[row[0]].args[-2], *items[row[0]].attrs) for row in rows])
+    return Side(
+        tuple([(items[row[0]].args[-2], *items[row[0]].attrs) for row in rows]),
+        _cut(items, items[rows[0][0]].args[-2], items[rows[0][0]].attrs[0], rows[0], batch),
+    )
 
 
-def joined_side(item: Item, order: Sequence[int]) -> Side:
-    """Of a sum of products, in this order."""
-    return tuple([(item.args[2 * k], *item.attrs[k]) for k in order])
+def joined_side(items: Sequence[Item], row: Sequence[int], places: Sequence[Any], batch: int) -> tuple[Side, list[int]]:
+    """Of a sum of products; and these products in the order of the side.
+
+    It is that in which the vectors stand if the matrices are cut, as nothing else then has to be copied in a step;
+    else that of the matrices.
+    """
+    item = items[row[0]]
+    cut = _cut(items, item.args[0], item.attrs[0][0], row, batch)
+    order = sorted(range(len(item.attrs)), key=lambda k: places[item.args[2 * k + (cut is not None)]])
+    return Side(tuple([(item.args[2 * k], *item.attrs[k]) for k in order]), cut), order
 
 
-def joined_order(item: Item, places: Sequence[Any]) -> list[int]:
-    """The products of a sum in the order in which their matrices stand."""
-    return sorted(range(len(item.attrs)), key=lambda k: places[item.args[2 * k]])
+def _cut(items: Sequence[Item], matrix: int, transposed: bool, row: Sequence[int], batch: int) -> Cut | None:
+    """The best one of a matrix for as many vectors as there are in a row."""
+    inner, columns = items[matrix].shape if transposed else items[matrix].shape[::-1]
+    return cut_of(len(row) * (batch if items[row[0]].batched else 1), inner, columns)
 
 
-def stands_already(side: Side) -> bool:
-    """Whether no matrix of it has to be turned or scaled."""
-    return all(as_it_is(*way) for _, *way in side)
-
-
-def copied(items: Sequence[Item], of: Sequence[int], batches: Sequence[Batch], places: Any) -> dict[Side, Lifetime]:
+def copied(
+    items: Sequence[Item], of: Sequence[int], batches: Sequence[Batch], places: Any, batch: int
+) -> dict[Side, Lifetime]:
     """What has to be copied, each from the first batch to the last that needs it; `of` is the class of each item."""
-    known: dict[tuple[int, ...], list[Side]] = {}  # by the classes of the rows, whose matrices are the same
+    known: dict[tuple[Any, ...], list[Side]] = {}  # by the classes of the rows, whose matrices are the same
+    needed: dict[Side, list[int]] = {}
+    for number, one in enumerate(batches):
+        if items[one.first].op in (APPLY, PLUS, JOINED):
+            kind = (len(one.rows[0]), *[of[row[0]] for row in one.rows])
+            if kind not in known:
+                known[kind] = list(_sides(items, one.rows, places, batch))
+            for side in known[kind]:
+                needed.setdefault(side, []).append(number)
     found: dict[Side, Lifetime] = {}
-    for number, batch in enumerate(batches):
-        if items[batch.first].op in (APPLY, PLUS, JOINED):
-            rows = tuple([of[row[0]] for row in batch.rows])
-            if rows not in known:
-                known[rows] = [side for side in _sides(items, batch.rows, places) if not stands_already(side)]
-            for side in known[rows]:
-                found[side] = Lifetime(found[side].born if side in found else number, number)
+    for wanted, numbers in needed.items():
+        side = wanted if len(numbers) >= OFTEN else wanted.whole
+        if not side.stands_already:
+            both = [*numbers, found[side].born, found[side].dies] if side in found else numbers
+            found[side] = Lifetime(min(both), max(both))
     return found
 
 
-def _sides(items: Sequence[Item], rows: Rows, places: Any) -> Iterator[Side]:
-    first = items[rows[0][0]]
-    if first.op == JOINED:
-        yield from (joined_side(items[row[0]], joined_order(items[row[0]], places)) for row in rows)
+def _sides(items: Sequence[Item], rows: Rows, places: Any, batch: int) -> Iterator[Side]:
+    if items[rows[0][0]].op == JOINED:
+        yield from (joined_side(items, row, places, batch)[0] for row in rows)
     else:
-        yield side_of(items, sorted(rows, key=lambda row: places[row[0]]))
+        yield side_of(items, sorted(rows, key=lambda row: places[row[0]]), batch)

@@ -87,9 +87,9 @@ def store(classes: Classes, batches: Sequence[Batch], batch: int, kept: Collecti
     for i in range(len(storage.places)):
         storage.places[i] = storage.places[home.of(i)]
     storage.lifetimes = _lifetimes(classes, uses, storage, kept)
-    for side, lifetime in copied(classes.items, classes.of, batches, storage.places).items():
+    for side, lifetime in copied(classes.items, classes.of, batches, storage.places, batch).items():
         storage.copies[side] = len(storage.sizes)
-        storage.sizes.append(sum(prod(classes.items[number].shape) for number, *_ in side))
+        storage.sizes.append(sum(prod(classes.items[number].shape) for number, *_ in side.matrices))
         storage.kinds.append("real")
         storage.lifetimes.append(lifetime)
     return storage
