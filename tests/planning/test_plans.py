@@ -166,6 +166,24 @@ def test_teacher_forcing_collapses_time() -> None:
     assert len(teacher.batches) < STEPS * 4 < len(free.batches)
 
 
+def test_gates_stand_step_by_step() -> None:
+    """What computes the gates of one step sees one row of numbers: the sigmoids, and all four through one tanh."""
+    plan = tg.plan(trained(models.lstm))
+    plan(feeds_of(plan.outputs))
+    calls = [call for call in plan.program(3).calls if call.function is np.tanh and len(call.items) == 4]
+    assert len(calls) == STEPS
+    assert all(array.shape == (4 * 3 * 4,) and array.flags.c_contiguous for call in calls for array in call.args)
+
+
+def test_products_of_short_vectors_are_added_to_what_the_loss_gives() -> None:
+    """dh = V^T dy + da_i U_i + ... of an LSTM stands in the place of its first term, though dh_T is that alone."""
+    plan = tg.plan(trained(models.lstm))
+    plan(feeds_of(plan.outputs))
+    found = [k for k in plan.explain().kernels if k.recurrence is not None and "gemm" in k.function]
+    assert [(k.calls, k.nodes) for k in found][-1] == (4 * (STEPS - 1), STEPS - 1)
+    assert not any(k.function == "positive" for k in plan.explain().kernels)
+
+
 def test_values_that_pass_by_share_their_room() -> None:
     """Room for the states and what the gradient needs grows with T, room for the rest does not."""
     roots = trained(models.lstm)
@@ -337,7 +355,7 @@ BROKEN = {
     "two batches exchanged": (("tinygraph.planning.compiled.schedule", late_first),),
     "every value passes by": (("tinygraph.planning.uses.Uses.ring", lambda self, members: 1),),
     "any operand is overwritten": (
-        ("tinygraph.planning.storage._overwritten", lambda c, u, members, slot: _whole_class(c, members, slot)),
+        ("tinygraph.planning.storage._overwritten", lambda c, u, h, members, slot: _whole_class(c, members, slot)),
     ),
     "room is shared at any time": (
         ("tinygraph.planning.arena.WORTH", 1),

@@ -157,7 +157,7 @@ def family(items: Sequence[Item], item: Item) -> tuple[Hashable, ...]:
     if item.op in (HALF_SIGMOID, "tanh"):
         return "tanh", item.shape, item.batched
     if item.op in (APPLY, PLUS):
-        return item.op, item.attrs[0], tuple(shapes)
+        return item.op, tuple([transposed for _, transposed, _ in item.matrices]), tuple(shapes)
     if item.op == JOINED:
         return JOINED, item.attrs, item.args[::2]
     if item.op == OUTERS:

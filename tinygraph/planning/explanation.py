@@ -203,7 +203,7 @@ def _kernel(
         calls=len(own),
         critical=sum(waiting.critical[at] for at in places),
         computes=", ".join(dict.fromkeys(_name(classes.items[row[-1]]) for row in rows)),
-        nodes=sum(len(row) for call in own for row in call.items),
+        nodes=len({i for call in own for row in call.items for i in row}),
         shape=_shape(own[0]),
         flops=sum(_flops(call) for call in own),
         bytes=sum(array.nbytes for call in own for array in _arrays(call)),

@@ -13,12 +13,13 @@ SUM = "sum of terms"  # attrs: the sign of each operand
 PRODUCT = "product of factors"
 APPLY = "matrix times vector"  # operands: matrix, vector; attrs: (transposed, scale)
 JOINED = "sum of matrices times vectors"  # operands: matrix, vector, ...; attrs: (transposed, scale) of each
-PLUS = "term plus matrix times vector"  # operands: term, matrix, vector; attrs: (transposed, scale)
+PLUS = "term plus matrices times vectors"  # operands: term, matrix, vector, ...; attrs: (transposed, scale) of each
 SCALED = "scaled"  # attrs: the factor
 SPREAD = "one for each example"
 FIRST = "first example"
 OUTERS = "sum of outer products"  # operands d_1, x_1, d_2, x_2, ...: the sum of d_i x_i^T over i and the batch
 TOTALS = "sum over the batch"  # operands d_1, d_2, ...: their sum, and over the batch
+PRODUCTS = (APPLY, JOINED, PLUS)
 CHOSEN = "entry of a vector"  # operands: vectors along the last axis, integers
 HALF_SIGMOID = "sigmoid of twice"  # 1 / (1 + exp(-2 a))
 
@@ -46,8 +47,14 @@ class Item:
         if self.op in (APPLY, JOINED):
             return range(1, len(self.args), 2)
         if self.op == PLUS:
-            return range(0, 3, 2)
+            return range(0, len(self.args), 2)
         return range(0 if self.op in (OUTERS, TOTALS) else len(self.args))
+
+    @property
+    def matrices(self) -> list[tuple[int, bool, Any]]:
+        """Of a product, or a sum of products: each matrix, whether it is transposed, and its scale."""
+        ways = [self.attrs] if self.op == APPLY else self.attrs
+        return [(number, *way) for number, way in zip(self.args[self.op == PLUS :: 2], ways, strict=True)]
 
     @property
     def leaf(self) -> bool:

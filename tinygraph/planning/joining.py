@@ -1,20 +1,22 @@
 """Products that are drawn into sums: in a recurrence each call counts, as it is made at every step.
 
-Several matrices times long vectors become one product of all, and a product of a short vector is added to the other
-term as it is computed.
+Several matrices times long vectors become one product of all, and products of short vectors are added to the other
+terms as they are computed.
 
-    before -> after:    e_t + U_i^T a_t + U_f^T b_t   ->   e_t + [a_t b_t] [U_i; U_f]
-                        e_t, U h_{t-1}, their sum     ->   e_t + U h_{t-1}, as one item
+    before -> after:    e_t + U_i^T a_t + U_f^T b_t         ->   e_t + [a_t b_t] [U_i; U_f]
+                        e_t, U_i^T a_t, U_f^T b_t, a sum    ->   e_t + U_i^T a_t + U_f^T b_t, as one item
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from .classes import Classes, by_first, condensed
 from .items import APPLY, JOINED, PLUS, SUM, Item
 
+Draw = Callable[[Sequence[Item], Item, Sequence[int], Sequence[int], int], list[Item]]
 LONG = 128  # entries: products with shorter vectors are as fast one by one, and with longer ones as fast apart
 
 
@@ -25,26 +27,18 @@ def join_products(classes: Classes, kept: Iterable[int]) -> tuple[Classes, list[
     """
     items, of = classes.items, classes.of
     slots = _drawn_slots(classes, kept)
-    drawn = {items[i].args[s] for number, found in slots.items() for i in classes.members[number] for s in found}
+    drawn = {items[i].args[s] for number, (_, found) in slots.items() for i in classes.members[number] for s in found}
     new: list[Item] = []
     names: list[int] = []
     where = [-1] * len(items)
     for i, item in enumerate(items):
         if i in drawn:
             continue
-        found = slots.get(of[i], [])
-        if len(found) == 1:
-            _add_to_term(items, item, found[0], where)
-        elif found:
-            apart = _side_by_side(items, item, found, where)
-            rest = [s for s in range(len(item.args)) if s not in found]
-            if rest:
-                names.append(len(classes.members) + of[i])
-                new.append(apart)
-                item.args = (*[where[item.args[s]] for s in rest], len(new) - 1)
-                item.attrs = (*[item.attrs[s] for s in rest], 1)
-            else:
-                item.op, item.args, item.attrs = apart.op, apart.args, apart.attrs
+        if of[i] in slots:
+            draw, found = slots[of[i]]
+            apart = draw(items, item, found, where, len(new))
+            new += apart
+            names += [len(classes.members) + of[i]] * len(apart)
         else:
             item.args = tuple([where[arg] for arg in item.args])
         where[i] = len(new)
@@ -53,33 +47,45 @@ def join_products(classes: Classes, kept: Iterable[int]) -> tuple[Classes, list[
     return condensed(new, by_first(names), [item.args for item in new]), where
 
 
-def _drawn_slots(classes: Classes, kept: Iterable[int]) -> dict[int, list[int]]:
-    """By class, the slots of the products that are drawn in: several to be joined, or one to be added."""
+def _drawn_slots(classes: Classes, kept: Iterable[int]) -> dict[int, tuple[Draw, list[int]]]:
+    """By class, the slots of the products that are drawn in, and how."""
     uses = Counter(arg for item in classes.items for arg in item.args) + Counter(kept)
-    found: dict[int, list[int]] = {}
+    found: dict[int, tuple[Draw, list[int]]] = {}
     for number, members in enumerate(classes.members):
         if classes.cyclic[classes.part_of[number]]:
-            joinable, addend = _joinable(classes, members, uses), _addend(classes, members, uses)
+            joinable, addends = _joinable(classes, members, uses), _addends(classes, members, uses)
             if len(joinable) > 1:
-                found[number] = joinable
-            elif addend is not None:
-                found[number] = [addend]
+                found[number] = _join, joinable
+            elif addends:
+                found[number] = _add, addends
     return found
 
 
-def _add_to_term(items: Sequence[Item], item: Item, slot: int, where: Sequence[int]) -> None:
-    """Make a sum of two terms one item, which adds the product in the slot to the other term."""
-    product = items[item.args[slot]]
-    args = (where[item.args[1 - slot]], *[where[arg] for arg in product.args])
-    item.op, item.args, item.attrs = PLUS, args, product.attrs
+def _join(items: Sequence[Item], item: Item, slots: Sequence[int], where: Sequence[int], number: int) -> list[Item]:
+    """Make one of the products in these slots; it gets that number where the sum has other terms."""
+    rest = [s for s in range(len(item.args)) if s not in slots]
+    attrs, args = _pairs(items, item, slots, where)
+    if not rest:
+        item.op, item.attrs, item.args = JOINED, attrs, args
+        return []
+    item.args, item.attrs = (*[where[item.args[s]] for s in rest], number), (*[item.attrs[s] for s in rest], 1)
+    return [Item(JOINED, attrs, args, item.shape, item.batched, item.kind, item.node)]
 
 
-def _side_by_side(items: Sequence[Item], item: Item, slots: Sequence[int], where: Sequence[int]) -> Item:
-    """The products in these slots of a sum as one."""
+def _add(items: Sequence[Item], item: Item, slots: Sequence[int], where: Sequence[int], number: int) -> list[Item]:
+    """Add the products in these slots to the other term; or to the sum of the others, which gets that number."""
+    rest = [s for s in range(len(item.args)) if s not in slots]
+    terms, signs = tuple([where[item.args[s]] for s in rest]), tuple([item.attrs[s] for s in rest])
+    apart = [Item(SUM, signs, terms, item.shape, item.batched, item.kind, item.node)] if len(rest) > 1 else []
+    attrs, args = _pairs(items, item, slots, where)
+    item.op, item.attrs, item.args = PLUS, attrs, (number if apart else terms[0], *args)
+    return apart
+
+
+def _pairs(items: Sequence[Item], item: Item, slots: Sequence[int], where: Sequence[int]) -> tuple[Any, Any]:
+    """Attributes and operands of the products in these slots, one after the other."""
     products = [items[item.args[s]] for s in slots]
-    args = tuple([where[arg] for product in products for arg in product.args])
-    attrs = tuple([product.attrs for product in products])
-    return Item(JOINED, attrs, args, item.shape, item.batched, item.kind, item.node)
+    return tuple([one.attrs for one in products]), tuple([where[arg] for one in products for arg in one.args])
 
 
 def _joinable(classes: Classes, members: Sequence[int], uses: Mapping[int, int]) -> list[int]:
@@ -90,15 +96,16 @@ def _joinable(classes: Classes, members: Sequence[int], uses: Mapping[int, int])
     return [slot for slot in found if _length(items, first, slot) == _length(items, first, found[0])]
 
 
-def _addend(classes: Classes, members: Sequence[int], uses: Mapping[int, int]) -> int | None:
-    """The slot of the one product, with a short vector, in a class of sums of two terms."""
+def _addends(classes: Classes, members: Sequence[int], uses: Mapping[int, int]) -> list[int]:
+    """The slots of a class of sums in which matrices are applied to short vectors, if there are other terms."""
     items = classes.items
     first = items[members[0]]
-    found = _products(classes, members, uses)
-    if len(found) != 1 or first.attrs != (1, 1) or _length(items, first, found[0]) > LONG:
-        return None
+    found = [slot for slot in _products(classes, members, uses) if _length(items, first, slot) <= LONG]
+    rest = [sign for slot, sign in enumerate(first.attrs) if slot not in found] if found else []
+    if not rest or rest == [-1]:
+        return []
     both = {(items[arg].shape, items[arg].batched) for i in members for arg in items[i].args}
-    return found[0] if both == {(first.shape, first.batched)} else None  # else one of the two is broadcast
+    return found if both == {(first.shape, first.batched)} else []  # else a term is broadcast
 
 
 def _products(classes: Classes, members: Sequence[int], uses: Mapping[int, int]) -> list[int]:

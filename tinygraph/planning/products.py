@@ -13,19 +13,19 @@ import numpy as np
 
 from .emission import Array, Emitter, Rows
 from .items import Item
-from .sides import joined_side, side_of
+from .sides import Side, joined_side, side_of
 from .strides import Strided
 
 
 def apply(e: Emitter, rows: Rows, item: Item) -> None:
-    out = e.view(rows)
+    out, side = e.view(rows), e.side(side_of(e.items, rows, e.batch))
     flat = out.merged(1, 3)
-    _matrices_times(e, rows, out.array(e.buffers), None if flat is None else flat.array(e.buffers))
+    arrays = out.array(e.buffers), None if flat is None else flat.array(e.buffers)
+    _matrices_times(e, side, e.view(e.slot(rows, 1)), *arrays)
 
 
-def _matrices_times(e: Emitter, rows: Rows, out: Array, flat_out: Array | None) -> None:
+def _matrices_times(e: Emitter, side: Side, x: Strided, out: Array, flat_out: Array | None) -> None:
     """The product of each row's matrix with its vectors; the result with axes (row, member, batch), or two as one."""
-    side, x = e.side(side_of(e.items, rows, e.batch)), e.view(e.slot(rows, e.items[rows[0][0]].read_slots[-1]))
     flat_x = x.merged(1, 3)
     if flat_x is None or flat_out is None:
         e.call(np.matmul, x.array(e.buffers), e.matrices(side.whole)[:, None], out)
@@ -33,7 +33,7 @@ def _matrices_times(e: Emitter, rows: Rows, out: Array, flat_out: Array | None) 
     left = flat_x.array(e.buffers)
     if side.cut:
         _in_blocks(e, left[:1] if x.strides[0] == 0 else left, e.matrices(side), flat_out)
-    elif len(rows) == 1:
+    elif len(side.matrices) == 1:
         e.call(np.dot if flat_out.flags.c_contiguous else np.matmul, left[0], e.matrices(side)[0], flat_out[0])
     else:
         e.call(np.matmul, left[0] if x.strides[0] == 0 else left, e.matrices(side), flat_out)
@@ -72,18 +72,24 @@ SMALL = 1 << 19  # multiplications: up to there a call of BLAS itself is the fas
 
 
 def plus(e: Emitter, rows: Rows, item: Item) -> None:
-    """e + M x: by BLAS into the place of e, C = A B + C; or in two calls."""
-    x, out, terms = e.view(e.slot(rows, 2)), e.view(rows), e.slot(rows, 0)
+    """e + M x + ...: one after the other, by BLAS into the place of e, C = A B + C; or in two calls each."""
+    for number in range(len(item.matrices)):
+        _add_product(e, rows, number, rows if number else e.slot(rows, 0))
+
+
+def _add_product(e: Emitter, rows: Rows, number: int, terms: Rows) -> None:
+    x, out, item = e.view(e.slot(rows, 2 * number + 2)), e.view(rows), e.items[rows[0][0]]
+    side = e.side(side_of(e.items, rows, e.batch, number))
     flat_x, flat_out = x.merged(1, 3), out.merged(1, 3)
     if flat_x is None or flat_out is None or prod(flat_x.shape[1:]) * item.shape[0] > SMALL or 0 in flat_out.shape:
         room = e.scratch(out.shape)
-        _matrices_times(e, rows, room, room.reshape(len(rows), -1, *item.shape))
+        _matrices_times(e, side, x, room, room.reshape(len(rows), -1, *item.shape))
         e.call(np.add, e.view(terms).array(e.buffers), room, out.array(e.buffers))
         return
     if not e.same_place(terms, rows):
         e.elementwise(np.positive, rows, [terms])
-    left, right, side = flat_x.array(e.buffers), flat_out.array(e.buffers), side_of(e.items, rows, e.batch)
-    for matrix, vectors, target in zip(e.matrices(side), left, right, strict=True):
+    left, right = flat_x.array(e.buffers), flat_out.array(e.buffers)
+    for matrix, vectors, target in zip(e.matrices(side.whole), left, right, strict=True):
         assert target.flags.c_contiguous  # else the sum would go into a copy
         if len(target) == 1:
             e.call(blas("gemv", e.dtype), 1.0, matrix.T, vectors[0], 1.0, target[0], 0, 1, 0, 1, 0, 1)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from .arena import Lifetime
 from .batches import Batch
 from .cuts import Cut, cut_of
-from .items import APPLY, JOINED, PLUS, Item, as_it_is
+from .items import JOINED, PRODUCTS, Item, as_it_is
 
 Matrices = tuple[tuple[int, bool, Any], ...]  # of each: its item, whether it is transposed, its scale
 Rows = Sequence[Sequence[int]]
@@ -32,12 +32,10 @@ class Side(NamedTuple):
         return self.cut is None and all(as_it_is(*way) for _, *way in self.matrices)
 
 
-def side_of(items: Sequence[Item], rows: Rows, batch: int) -> Side:
-    """Of products that are done at once, a matrix for each row."""
-    return Side(
-        tuple([(items[row[0]].args[-2], *items[row[0]].attrs) for row in rows]),
-        _cut(items, items[rows[0][0]].args[-2], items[rows[0][0]].attrs[0], rows[0], batch),
-    )
+def side_of(items: Sequence[Item], rows: Rows, batch: int, number: int = 0) -> Side:
+    """Of products that are done at once, a matrix for each row; of sums, the products of that number."""
+    matrices = tuple([items[row[0]].matrices[number] for row in rows])
+    return Side(matrices, _cut(items, matrices[0], rows[0], batch))
 
 
 def joined_side(items: Sequence[Item], row: Sequence[int], places: Sequence[Any], batch: int) -> tuple[Side, list[int]]:
@@ -47,13 +45,15 @@ def joined_side(items: Sequence[Item], row: Sequence[int], places: Sequence[Any]
     else that of the matrices.
     """
     item = items[row[0]]
-    cut = _cut(items, item.args[0], item.attrs[0][0], row, batch)
-    order = sorted(range(len(item.attrs)), key=lambda k: places[item.args[2 * k + (cut is not None)]])
-    return Side(tuple([(item.args[2 * k], *item.attrs[k]) for k in order]), cut), order
+    matrices = item.matrices
+    cut = _cut(items, matrices[0], row, batch)
+    order = sorted(range(len(matrices)), key=lambda k: places[item.args[2 * k + (cut is not None)]])
+    return Side(tuple([matrices[k] for k in order]), cut), order
 
 
-def _cut(items: Sequence[Item], matrix: int, transposed: bool, row: Sequence[int], batch: int) -> Cut | None:
+def _cut(items: Sequence[Item], way: tuple[int, bool, Any], row: Sequence[int], batch: int) -> Cut | None:
     """The best one of a matrix for as many vectors as there are in a row."""
+    matrix, transposed, _ = way
     inner, columns = items[matrix].shape if transposed else items[matrix].shape[::-1]
     return cut_of(len(row) * (batch if items[row[0]].batched else 1), inner, columns)
 
@@ -65,7 +65,7 @@ def copied(
     known: dict[tuple[Any, ...], list[Side]] = {}  # by the classes of the rows, whose matrices are the same
     needed: dict[Side, list[int]] = {}
     for number, one in enumerate(batches):
-        if items[one.first].op in (APPLY, PLUS, JOINED):
+        if items[one.first].op in PRODUCTS:
             kind = (len(one.rows[0]), *[of[row[0]] for row in one.rows])
             if kind not in known:
                 known[kind] = list(_sides(items, one.rows, places, batch))
@@ -84,4 +84,5 @@ def _sides(items: Sequence[Item], rows: Rows, places: Any, batch: int) -> Iterat
     if items[rows[0][0]].op == JOINED:
         yield from (joined_side(items, row, places, batch)[0] for row in rows)
     else:
-        yield side_of(items, sorted(rows, key=lambda row: places[row[0]]), batch)
+        for number in range(len(items[rows[0][0]].matrices)):
+            yield side_of(items, sorted(rows, key=lambda row: places[row[0]]), batch, number)

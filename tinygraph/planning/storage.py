@@ -11,7 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import accumulate, chain
 from math import prod
 
 import numpy as np
@@ -20,7 +20,8 @@ from ..graph.node import Kind
 from .arena import Arena, Lifetime, arrange
 from .batches import Batch
 from .classes import Classes
-from .items import APPLY, HALF_SIGMOID, JOINED, OUTERS, PLUS, PRODUCT, SUM, Item, as_it_is
+from .cuts import SMALL
+from .items import APPLY, HALF_SIGMOID, JOINED, OUTERS, PLUS, PRODUCT, PRODUCTS, SUM, TOTALS, Item, as_it_is
 from .sides import Side, copied
 from .uses import Uses, uses_of
 
@@ -66,23 +67,28 @@ def store(classes: Classes, batches: Sequence[Batch], batch: int, kept: Collecti
     """Give each item a place; the values of the items `kept` are not overwritten."""
     uses = uses_of(classes, batches, kept)
     home = _homes(classes, uses)
-    for i in range(len(classes.items)):  # a place is occupied from when the first value is written there
+    for i in range(len(classes.items)):  # a place is occupied from the first value there to the last
         at = home.of(i)
         if uses.made[i] >= 0:
             uses.made[at] = min(uses.made[at], uses.made[i])
+        uses.last[at] = max(uses.last[at], uses.last[i])
     guests = _guests(classes, uses, home)
+    by_step = _ByStep(classes, batches, home, batch)
     storage = Storage([Place(0, 0)] * len(classes.items), [], [], [], {})
     for group in groups(classes, batches, home, {classes.of[i] for pair in guests.values() for i in pair if i >= 0}):
         item = classes.items[classes.members[group[0]][0]]
         size = block(item, batch)
         lines = [_line(classes.members[number], guests.get(number)) for number in group]
-        start = 0
-        for line, slots in zip(lines, _slots(group, classes, lines, uses), strict=True):
+        slots = _slots(group, classes, lines, uses)
+        starts = [0, *accumulate(slots)]
+        stride = 1
+        if by_step.better(group) and len(set(map(len, lines))) == len(set(slots)) == 1:
+            starts[:-1], stride = range(len(group)), len(group)
+        for line, count, start in zip(lines, slots, starts, strict=False):
             for slot, i in enumerate(line):
                 if i >= 0:
-                    storage.places[i] = Place(len(storage.sizes), (start + slot % slots) * size)
-            start += slots
-        storage.sizes.append(start * size)
+                    storage.places[i] = Place(len(storage.sizes), (start + slot % count * stride) * size)
+        storage.sizes.append(starts[-1] * size)
         storage.kinds.append(item.kind)
     for i in range(len(storage.places)):
         storage.places[i] = storage.places[home.of(i)]
@@ -114,7 +120,6 @@ class _Home:
 
     def __init__(self, count: int) -> None:
         self.next = list(range(count))
-        self.slot = [-1] * count  # of an item: the slot whose operand stands in its place
 
     def of(self, i: int) -> int:
         while self.next[i] != i:
@@ -128,7 +133,11 @@ IN_PLACE = (SUM, PLUS, PRODUCT, HALF_SIGMOID, "tanh", "sigmoid")
 
 
 def _homes(classes: Classes, uses: Uses) -> _Home:
-    """For each class one operand at most, best one from outside of the recurrence, which needs room for all members."""
+    """For each class one operand at most, best one from outside of the recurrence, which needs room for all members.
+
+    Operands that are a whole class take the places of what is computed from them; if there are more of that class,
+    such as the gradient by a last state, to which no later step adds, they keep theirs.
+    """
     items, of, part_of = classes.items, classes.of, classes.part_of
     home = _Home(len(items))
     for number, members in enumerate(classes.members):
@@ -136,30 +145,33 @@ def _homes(classes: Classes, uses: Uses) -> _Home:
         if first.op not in IN_PLACE:
             continue
         terms = range(1 if first.op == PLUS else len(first.args))  # of a product, no factor may be overwritten
-        slots = [slot for slot in terms if _overwritten(classes, uses, members, slot)]
-        outside = [s for s in slots if part_of[of[first.args[s]]] != part_of[number]]
+        sources = {slot: of[first.args[slot]] for slot in terms if _overwritten(classes, uses, home, members, slot)}
+        outside = [s for s in sources if part_of[sources[s]] != part_of[number]]
+        slots = outside or list(sources)
         if first.op == SUM and len(first.args) > STACK:
             slots = outside  # the terms from inside are added up in one call, from side by side
-        if slots:
-            slot = (outside or slots)[0]
+        whole = [s for s in slots if len(classes.members[sources[s]]) == len(members)]
+        for slot in (whole or slots)[:1]:
             for i in members:
-                home.next[items[i].args[slot]] = i
-                home.slot[i] = slot
+                arg = items[i].args[slot]
+                kept, moved = (i, arg) if whole else (arg, i)
+                home.next[moved] = kept
     return home
 
 
-def _overwritten(classes: Classes, uses: Uses, members: Sequence[int], slot: int) -> bool:
-    """Whether the operands in a slot are one whole class, each for this use alone, of the result's own size."""
+def _overwritten(classes: Classes, uses: Uses, home: _Home, members: Sequence[int], slot: int) -> bool:
+    """Whether the operands in a slot are of one class, each for this use alone, of the result's own size."""
     items, of = classes.items, classes.of
-    source = {of[items[i].args[slot]] for i in members}
-    if len(source) > 1 or len(classes.members[next(iter(source))]) != len(members):
+    if len({of[items[i].args[slot]] for i in members}) > 1:
         return False
     if items[members[0]].op == SUM and items[members[0]].attrs[slot] != 1:
         return False
     for i in members:
         arg = items[i].args[slot]
         one, whole = items[arg], items[i]
-        if one.leaf or not _like(one, whole) or len(uses.users[arg]) != 1 or uses.last[arg] != uses.made[i]:
+        if one.leaf or home.next[arg] != arg or not _like(one, whole):
+            return False
+        if len(uses.users[arg]) != 1 or uses.last[arg] != uses.made[i]:
             return False
     return True
 
@@ -173,6 +185,44 @@ def _slots(group: Sequence[int], classes: Classes, lines: Sequence[Sequence[int]
     longest = max(own)
     common = all(most == longest or uses.fits_ring(row, longest) for most, row in zip(own, members, strict=True))
     return [longest if common else max(map(len, lines))] * len(own)
+
+
+class _ByStep:
+    """Which classes of one buffer better stand step by step: the values of a step side by side, not those of a class.
+
+    What computes or reads several of them in a step then sees one array without gaps. Products over all steps, and
+    sums over them, however need each class in a row; but not so the results of products that are short at each step.
+    """
+
+    def __init__(self, classes: Classes, batches: Sequence[Batch], home: _Home, batch: int) -> None:
+        items, of = classes.items, classes.of
+        self.together: set[tuple[int, ...]] = set()
+        self.in_a_row: set[int] = set()
+
+        def at(args: Iterable[int]) -> list[int]:
+            return [of[home.of(arg)] for arg in args]
+
+        for one in batches:
+            first = items[one.first]
+            product = first.op in PRODUCTS
+            if first.op in (OUTERS, TOTALS):
+                self.in_a_row.update(at(arg for row in one.rows for i in row for arg in items[i].args))
+            elif one.recurrence >= 0 and len(one.rows) > 1 and not product:
+                self.together.add(tuple(sorted(at(row[0] for row in one.rows))))
+            elif product and len(one.rows[0]) > 1:
+                read = [row[0] for row in one.rows] if _multiplications(items, first, batch) > SMALL else []
+                read += [items[row[0]].args[slot] for row in one.rows for slot in first.read_slots]
+                self.in_a_row.update(at(read))
+
+    def better(self, group: Sequence[int]) -> bool:
+        """Whether it is better for these classes."""
+        inside = set(group)
+        return self.in_a_row.isdisjoint(inside) and any(inside.issuperset(classes) for classes in self.together)
+
+
+def _multiplications(items: Sequence[Item], product: Item, batch: int) -> int:
+    """Of one matrix with the vectors of one member."""
+    return prod(items[product.matrices[0][0]].shape) * (batch if product.batched else 1)
 
 
 def _line(members: Sequence[int], guests: tuple[int, int] | None) -> list[int]:
@@ -254,13 +304,10 @@ def groups(classes: Classes, batches: Sequence[Batch], home: _Home, taken: Colle
 def _matrices(classes: Classes, batches: Sequence[Batch]) -> Iterator[tuple[int, ...]]:
     """The matrices of one product that need no copy if they stand one after the other."""
     for batch in batches:
-        for item in (classes.items[row[0]] for row in batch.rows):
-            if item.op == JOINED and all(as_it_is(*way) for way in item.attrs):
-                yield tuple(classes.of[arg] for arg in item.args[::2])
-        if classes.items[batch.first].op in (APPLY, PLUS):
-            products = [classes.items[row[0]] for row in batch.rows]
-            if all(as_it_is(*product.attrs) for product in products):
-                yield tuple(classes.of[product.args[-2]] for product in products)
+        found = [classes.items[row[0]].matrices for row in batch.rows if classes.items[row[0]].op in PRODUCTS]
+        for side in found if classes.items[batch.first].op == JOINED else zip(*found, strict=True):
+            if all(as_it_is(*way) for _, *way in side):
+                yield tuple(classes.of[number] for number, *_ in side)
 
 
 def _terms(classes: Classes, batches: Sequence[Batch]) -> Iterator[tuple[int, ...]]:
