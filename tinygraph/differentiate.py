@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from .collection import no_garbage_collection
 from .errors import DifferentiationError, GraphError, ShapeError, UsageError
 from .graph.node import COTANGENT, Node, Provenance
 from .graph.op import tape_of
@@ -124,6 +125,7 @@ def jacobian(output: Node, wrt: Node) -> Node:
 Seeds = Sequence[tuple[Node, Node]]
 
 
+@no_garbage_collection()
 def _sweep(
     seeds: Seeds, targets: Sequence[Node], path: Sequence[Node] | None = None, keep_batched: bool = False
 ) -> dict[int, Node]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .cells import Cell
+from .collection import no_garbage_collection
 from .errors import CellError, UsageError, expect, nearest
 from .given import Given
 from .graph.node import Node
@@ -86,6 +87,7 @@ class Unrolled:
         return f"<{self.cell.name} unrolled over {self.steps} steps, {sizes}, {len(self.graph)} nodes on the tape>"
 
 
+@no_garbage_collection()
 def unroll(
     cell: Cell,
     steps: int,

@@ -306,6 +306,23 @@ def test_garbage_collection_is_left_as_it_was(enabled: bool) -> None:
         (gc.enable if before else gc.disable)()
 
 
+def test_what_was_made_meanwhile_is_old() -> None:
+    """So that the collector does not look through all of it at once; what others froze stays frozen."""
+    gc.collect()
+    with no_garbage_collection():
+        kept = [[k] for k in range(100_000)]
+    assert gc.get_count()[0] < len(kept) / 10
+    assert gc.get_freeze_count() == 0
+    gc.freeze()
+    try:
+        frozen = gc.get_freeze_count()
+        with no_garbage_collection():
+            pass
+        assert gc.get_freeze_count() == frozen
+    finally:
+        gc.unfreeze()
+
+
 # Wrong input
 @pytest.mark.parametrize(
     ("error", "change"),

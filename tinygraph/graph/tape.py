@@ -274,6 +274,6 @@ def cone(roots: Iterable[Node]) -> list[Node]:
     for node in reversed(graph.nodes[: max(wanted) + 1]):
         if node.id in wanted:
             found.append(node)
-            wanted.update(arg.id for arg in node.args)
+            wanted.update([arg.id for arg in node.args])
     found.reverse()
     return found

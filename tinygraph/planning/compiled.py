@@ -39,9 +39,10 @@ class Plan:
         roots = leaves(outputs)
         self.nodes = cone(roots)
         self.graph = roots[0].graph
-        form = NormalForm(list(dict.fromkeys(roots)))
+        single = list(dict.fromkeys(roots))
+        form = NormalForm(self.nodes, single)
         classes, place = take_out_early(classes_of(form.items))
-        kept = {root: place[form.place[root.id]] for root in dict.fromkeys(roots)}
+        kept = {root: place[form.place[root.id]] for root in single}
         self.classes, place = join_products(classes, kept.values())
         self.places = {root: place[number] for root, number in kept.items()}
         self.batches = schedule(self.classes)

@@ -267,7 +267,7 @@ def _stages(roots: Sequence[Node]) -> Iterator[Stage]:
     roots = list(dict.fromkeys(roots))
     nodes = cone(roots)
     yield Stage("tape", len(nodes), _longest({n.id: [a.id for a in n.args] for n in nodes}))
-    form = NormalForm(roots)
+    form = NormalForm(nodes, roots)
     yield Stage("normal form", len(form.items), _longest_of(form.items))
     places = [form.place[root.id] for root in roots]
     classes, moved = take_out_early(classes_of(form.items))

@@ -23,7 +23,6 @@ from typing import Any
 import numpy as np
 
 from ..graph.node import Node
-from ..graph.tape import cone
 from ..shapes import Shape
 from .choosing import LAST
 from .items import APPLY, CHOSEN, FIRST, HALF_SIGMOID, OUTERS, PRODUCT, SCALED, SPREAD, SUM, TOTALS, Item
@@ -79,10 +78,9 @@ _Form = int | _Terms | _Factors | _Outers | _Totals
 
 
 class NormalForm:
-    """The items of the cone of `roots`; `place[node.id]` is the item of each root, which may have a batch axis more."""
+    """The items of `nodes`, the cone of `roots`; `place[node.id]` is the item of a root, maybe with a batch axis more."""
 
-    def __init__(self, roots: Sequence[Node]) -> None:
-        nodes = cone(roots)
+    def __init__(self, nodes: Sequence[Node], roots: Sequence[Node]) -> None:
         self.items: list[Item] = []
         self._forms: dict[int, _Form] = {}
         self._known: dict[Hashable, int] = {}
@@ -132,7 +130,7 @@ class NormalForm:
         key = (op, attrs, args, node.id if not args else shape)
         known = self._known.get(key)
         if known is None:
-            wide = any(self.items[i].batched for i in args) if batched is None else batched
+            wide = any([self.items[i].batched for i in args]) if batched is None else batched
             known = self._known[key] = len(self.items)
             self.items.append(Item(op, attrs, args, shape, wide, node.kind, node))
         return known

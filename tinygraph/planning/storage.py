@@ -171,7 +171,7 @@ def _overwritten(classes: Classes, uses: Uses, home: _Home, members: Sequence[in
         one, whole = items[arg], items[i]
         if one.leaf or home.next[arg] != arg or not _like(one, whole):
             return False
-        if len(uses.users[arg]) != 1 or uses.last[arg] != uses.made[i]:
+        if uses.count[arg] != 1 or uses.last[arg] != uses.made[i]:
             return False
     return True
 

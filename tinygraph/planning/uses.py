@@ -16,12 +16,12 @@ TRIED = 8  # lengths of a ring, from the shortest that can do
 
 @dataclass(slots=True)
 class Uses:
-    """Of each item: when it is computed (-1: it is fed, or a constant), first read and last read, and by what."""
+    """Of each item: when it is computed (-1: it is fed, or a constant), first read and last read, and how often."""
 
     made: list[int]
     first: list[int]
     last: list[int]
-    users: list[list[tuple[int, int]]]  # (item, slot)
+    count: list[int]
 
     def ring(self, members: Sequence[int]) -> int:
         """How many places a class needs if they are taken in turns; as many as it has members where that is no less.
@@ -58,16 +58,16 @@ def uses_of(classes: Classes, batches: Sequence[Batch], kept: Collection[int]) -
     """The uses of all items; those `kept` are read at the end."""
     count = len(classes.items)
     made, first, last = [-1] * count, [-1] * count, [-1] * count
-    users: list[list[tuple[int, int]]] = [[] for _ in range(count)]
+    times = [0] * count
     for number, batch in enumerate(batches):
         for row in batch.rows:
             for i in row:
                 made[i] = number
-                for slot, arg in enumerate(classes.items[i].args):
+                for arg in classes.items[i].args:
                     if last[arg] < 0:
                         first[arg] = number
                     last[arg] = number
-                    users[arg].append((i, slot))
+                    times[arg] += 1
     for i in kept:
         last[i] = len(batches)
-    return Uses(made, first, last, users)
+    return Uses(made, first, last, times)

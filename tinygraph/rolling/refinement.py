@@ -14,7 +14,7 @@ that is the first step, which reads the initial state.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
 from .condensation import components, is_cycle
@@ -71,15 +71,15 @@ def _split(nodes: Sequence[int], of: list[int], args: Args) -> bool:
     part = _parts(nodes, side, args, sequential)
     sources = edges(nodes, part, args)
     where = {p: n for n, component in enumerate(components(sources)) for p in component}
-    homes: dict[tuple[int, int], Counter[int]] = {}  # the components of each side, with the number of members there
+    homes: dict[tuple[int, int], Counter[int]] = defaultdict(Counter)  # the components of each side, with members there
     for i in nodes:
-        homes.setdefault(side[i], Counter())[where[part[i]]] += 1
+        homes[side[i]][where[part[i]]] += 1
+    mains = {own: counts.most_common(1)[0] for own, counts in homes.items()}
     first: dict[tuple[int, int], int] = {}
     new = []
     for i in nodes:
-        home, own = where[part[i]], homes[side[i]]
-        main, size = own.most_common(1)[0]
-        if own[home] == 1 < size and name[i] in sequential:  # one boundary step is not worth a class
+        home, (main, size) = where[part[i]], mains[side[i]]
+        if homes[side[i]][home] == 1 < size and name[i] in sequential:  # one boundary step is not worth a class
             home = main
         new.append(first.setdefault((name[i], home), i))
     changed = any(of[i] != n for i, n in zip(nodes, new, strict=True))
@@ -128,12 +128,12 @@ def _parts(
     Members of a class on two sides of a cut are two parts; those that read different classes of the cycle in
     one slot are, too. What reads from outside goes with the most.
     """
-    usual: dict[tuple[int, int], Counter[int]] = {}  # of a class and slot: what of the cycle is read there
+    usual: dict[tuple[int, int], Counter[int]] = defaultdict(Counter)  # of a class and slot: what of the cycle is read there
     for i in nodes:
         if side[i][0] in sequential:
             for slot, arg in enumerate(args[i]):
                 if arg in side:
-                    usual.setdefault((side[i][0], slot), Counter())[side[arg][0]] += 1
+                    usual[side[i][0], slot][side[arg][0]] += 1
     several = {place: counts.most_common(1)[0][0] for place, counts in usual.items() if len(counts) > 1}
     numbers: dict[tuple[int, ...], int] = {}
     parts = {}
