@@ -77,7 +77,7 @@ def _keys(items: Sequence[Item]) -> Keys:
             read = tuple([weight[i] for i in item.args])
             key = numbers.setdefault((*common, read), len(numbers))
             fixed = not item.batched and FREE not in read and (item.op == SCALED or len(item.shape) > 1)
-            if any([w != FREE and _tells(items[i]) for i, w in zip(item.args, read, strict=True)]):
+            if True in [w != FREE and _tells(items[i]) for i, w in zip(item.args, read, strict=True)]:
                 (strong if item.op in (APPLY, SUM, "matmul") else weak).add(key)
         keys.append(key)
         weight.append(key if fixed else FREE)

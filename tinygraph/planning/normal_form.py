@@ -78,7 +78,7 @@ _Form = int | _Terms | _Factors | _Outers | _Totals
 
 
 class NormalForm:
-    """The items of `nodes`, the cone of `roots`; `place[node.id]` is the item of a root, maybe with a batch axis more."""
+    """The items of `nodes`, the cone of `roots`; `place[node.id]` is a root's item, maybe with a batch axis more."""
 
     def __init__(self, nodes: Sequence[Node], roots: Sequence[Node]) -> None:
         self.items: list[Item] = []
@@ -130,7 +130,7 @@ class NormalForm:
         key = (op, attrs, args, node.id if not args else shape)
         known = self._known.get(key)
         if known is None:
-            wide = any([self.items[i].batched for i in args]) if batched is None else batched
+            wide = True in [self.items[i].batched for i in args] if batched is None else batched
             known = self._known[key] = len(self.items)
             self.items.append(Item(op, attrs, args, shape, wide, node.kind, node))
         return known

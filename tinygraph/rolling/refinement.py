@@ -128,7 +128,7 @@ def _parts(
     Members of a class on two sides of a cut are two parts; those that read different classes of the cycle in
     one slot are, too. What reads from outside goes with the most.
     """
-    usual: dict[tuple[int, int], Counter[int]] = defaultdict(Counter)  # of a class and slot: what of the cycle is read there
+    usual: dict[tuple[int, int], Counter[int]] = defaultdict(Counter)  # what of the cycle a class reads in a slot
     for i in nodes:
         if side[i][0] in sequential:
             for slot, arg in enumerate(args[i]):
