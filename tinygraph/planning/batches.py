@@ -50,9 +50,10 @@ def _delayed(classes: Classes, sources: Sources) -> list[int]:
     """The level of each part: the earliest; or the latest, of parts that hang together, if that takes less room.
 
     Local derivatives are made of values that are kept for the backward pass anyway. They then take up no room
-    while other recurrences run in between: those of the layers above.
+    while other recurrences run in between: those of the layers above. Levels are far apart, so that whatever is made
+    late finds its place between its user's and the one before.
     """
-    level = levels(classes.parts, sources)
+    level = [len(classes.parts) * one for one in levels(classes.parts, sources)]
     reads = [
         {classes.part_of[source] for number in part for source in sources[number]} - {n}
         for n, part in enumerate(classes.parts)

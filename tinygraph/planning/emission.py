@@ -15,7 +15,7 @@ import numpy as np
 
 from ..execute.arrays import NumpyArrays
 from .items import OUTERS, TOTALS, Item
-from .sides import Side
+from .sides import FedMatrix, Side, lay_out, lay_out_fed
 from .storage import Storage
 from .strides import Strided, collapsed, step_between
 
@@ -48,6 +48,7 @@ class Emitter:
         self.dtype = self.xp.dtypes["real"]
         self.half = np.array(0.5, self.dtype)
         self._matrices: dict[Any, Array] = {}
+        self._fed: dict[int, FedMatrix] = {}
         self._scratch: dict[tuple[int, ...], Array] = {}
         self.checked: set[Any] = set()  # integers that were found in their range in this run
         self.current: Rows = ()  # what is being computed
@@ -183,8 +184,9 @@ class Emitter:
         """
         if side not in self._matrices:
             rows = [[number] for number, *_ in side.matrices]
-            already = side.stands_already and self.steady(rows)
-            self._matrices[side] = self.view(rows).array(self.buffers)[:, 0, 0] if already else self._copied(side)
+            fed = any(number in self.storage.fed for number, *_ in side.matrices)
+            there = side.stands_already and not fed and self.steady(rows)
+            self._matrices[side] = self.view(rows).array(self.buffers)[:, 0, 0] if there else self._copied(side)
         return self._matrices[side]
 
     def _copied(self, side: Side) -> Array:
@@ -194,14 +196,22 @@ class Emitter:
         room = self.buffers[place] if place is not None else np.zeros(len(side.matrices) * prod(shape), self.dtype)
         made = room.reshape(len(side.matrices), *form)
         for target, (number, transposed, scale) in zip(made, side.matrices, strict=True):
-            value = self.view([[number]]).array(self.buffers)[0, 0, 0]
-            turned = value if transposed else value.T
-            source = side.cut.blocks(turned) if side.cut else turned
-            if scale == 1:
-                self.call(np.copyto, target, source)
+            if number in self.storage.fed:
+                self.call(lay_out_fed, self.fed_matrix(number), transposed, float(scale), side.cut, target)
             else:
-                self.call(np.multiply, source, np.array(float(scale), self.dtype), target)
+                self.call(
+                    lay_out,
+                    self.view([[number]]).array(self.buffers)[0, 0, 0],
+                    transposed,
+                    float(scale),
+                    side.cut,
+                    target,
+                )
         return made
+
+    def fed_matrix(self, number: int) -> FedMatrix:
+        """What is fed for a matrix that has no place."""
+        return self._fed.setdefault(number, FedMatrix(number))
 
     def scratch(self, shape: tuple[int, ...]) -> Array:
         """Room for a value that the next call consumes."""

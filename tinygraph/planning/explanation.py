@@ -28,6 +28,7 @@ from .items import Item
 from .joining import join_products
 from .normal_form import NormalForm
 from .program import Program
+from .sides import lay_out, lay_out_fed
 from .waiting import Chains, chains
 
 STAGES = ("stage", "count", "longest path")
@@ -215,8 +216,9 @@ def _rooms(classes: Classes, batches: Sequence[Batch], program: Program) -> tupl
     """The memory map, buffer by buffer."""
     storage, arena = program.emitter.storage, program.arena
     names: list[Counter[str]] = [Counter() for _ in program.buffers]
-    for item, place in zip(classes.items, storage.places, strict=True):
-        names[place.buffer][_name(item)] += 1
+    for number, (item, place) in enumerate(zip(classes.items, storage.places, strict=True)):
+        if number not in storage.fed:
+            names[place.buffer][_name(item)] += 1
     for side, number in storage.copies.items():
         names[number].update(f"copy of {_name(classes.items[matrix])}" for matrix, *_ in side.matrices)
     first, last = _calls_of_batches(batches, program.calls)
@@ -309,7 +311,7 @@ def _flops(call: Call) -> int:
     arrays = list(_arrays(call))
     if _function(call) in PRODUCTS:
         return 2 * int(arrays[-1].size) * int(arrays[0].shape[-1])
-    return 0 if call.function is np.copyto else max(int(array.size) for array in arrays)
+    return 0 if call.function in (np.copyto, lay_out, lay_out_fed) else max(int(array.size) for array in arrays)
 
 
 def _longest_of(items: Sequence[Item]) -> int:

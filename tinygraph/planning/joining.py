@@ -1,7 +1,8 @@
-"""Products that are drawn into sums: in a recurrence each call counts, as it is made at every step.
+"""Products that are drawn into sums.
 
-Several matrices times long vectors become one product of all, and products of short vectors are added to the other
-terms as they are computed.
+In a recurrence each call counts, as it is made at every step: several matrices times long vectors become one product
+of all, and products of short vectors are added to the other terms as they are computed. Elsewhere products of long
+stretches of time are added to one another as they are computed, so that none of them needs room.
 
     before -> after:    e_t + U_i^T a_t + U_f^T b_t         ->   e_t + [a_t b_t] [U_i; U_f]
                         e_t, U_i^T a_t, U_f^T b_t, a sum    ->   e_t + U_i^T a_t + U_f^T b_t, as one item
@@ -52,12 +53,15 @@ def _drawn_slots(classes: Classes, kept: Iterable[int]) -> dict[int, tuple[Draw,
     uses = Counter(arg for item in classes.items for arg in item.args) + Counter(kept)
     found: dict[int, tuple[Draw, list[int]]] = {}
     for number, members in enumerate(classes.members):
-        if classes.cyclic[classes.part_of[number]]:
-            joinable, addends = _joinable(classes, members, uses), _addends(classes, members, uses)
-            if len(joinable) > 1:
-                found[number] = _join, joinable
-            elif addends:
-                found[number] = _add, addends
+        products = _products(classes, members, uses)
+        if not products:
+            continue
+        joinable, addends = _joinable(classes, members, products), _addends(classes, members, products)
+        inside = classes.cyclic[classes.part_of[number]]
+        if len(joinable) > 1 and (inside or not addends):
+            found[number] = _join, joinable
+        elif addends:
+            found[number] = _add, addends
     return found
 
 
@@ -88,20 +92,20 @@ def _pairs(items: Sequence[Item], item: Item, slots: Sequence[int], where: Seque
     return tuple([one.attrs for one in products]), tuple([where[arg] for one in products for arg in one.args])
 
 
-def _joinable(classes: Classes, members: Sequence[int], uses: Mapping[int, int]) -> list[int]:
-    """The slots of a class of sums in which matrices are applied to long vectors, all of one length."""
-    items = classes.items
-    first = items[members[0]]
-    found = [slot for slot in _products(classes, members, uses) if _length(items, first, slot) >= LONG]
+def _joinable(classes: Classes, members: Sequence[int], products: Sequence[int]) -> list[int]:
+    """The slots of products with vectors of one length, long ones in a recurrence."""
+    items, first = classes.items, classes.items[members[0]]
+    inside = classes.cyclic[classes.part_of[classes.of[members[0]]]]
+    found = [slot for slot in products if not inside or _length(items, first, slot) >= LONG]
     return [slot for slot in found if _length(items, first, slot) == _length(items, first, found[0])]
 
 
-def _addends(classes: Classes, members: Sequence[int], uses: Mapping[int, int]) -> list[int]:
-    """The slots of a class of sums in which matrices are applied to short vectors, if there are other terms."""
-    items = classes.items
-    first = items[members[0]]
-    found = [slot for slot in _products(classes, members, uses) if _length(items, first, slot) <= LONG]
-    rest = [sign for slot, sign in enumerate(first.attrs) if slot not in found] if found else []
+def _addends(classes: Classes, members: Sequence[int], products: Sequence[int]) -> list[int]:
+    """The slots of products, with short vectors in a recurrence, if the sum has other terms to which to add them."""
+    items, first = classes.items, classes.items[members[0]]
+    inside = classes.cyclic[classes.part_of[classes.of[members[0]]]]
+    found = [slot for slot in products if not inside or _length(items, first, slot) <= LONG]
+    rest = [sign for slot, sign in enumerate(first.attrs) if slot not in found]
     if not rest or rest == [-1]:
         return []
     both = {(items[arg].shape, items[arg].batched) for i in members for arg in items[i].args}
@@ -109,16 +113,20 @@ def _addends(classes: Classes, members: Sequence[int], uses: Mapping[int, int]) 
 
 
 def _products(classes: Classes, members: Sequence[int], uses: Mapping[int, int]) -> list[int]:
-    """The slots in which a class of sums reads products of its own recurrence, matrices times vectors, alone."""
+    """The slots in which a class of sums reads matrices times vectors, for this sum alone.
+
+    In a recurrence they are of the recurrence too, elsewhere of none.
+    """
     items, of, part_of = classes.items, classes.of, classes.part_of
-    first = items[members[0]]
+    first, part = items[members[0]], part_of[of[members[0]]]
     if first.op != SUM:
         return []
     found = []
     for slot, sign in enumerate(first.attrs):
         product, number = items[first.args[slot]], of[first.args[slot]]
-        inside = sign == 1 and product.op == APPLY and product.batched and part_of[number] == part_of[of[members[0]]]
-        if inside and all(of[items[i].args[slot]] == number and uses[items[i].args[slot]] == 1 for i in members):
+        beside = part_of[number] == part if classes.cyclic[part] else not classes.cyclic[part_of[number]]
+        drawn = beside and sign == 1 and product.op == APPLY and product.batched
+        if drawn and all(of[items[i].args[slot]] == number and uses[items[i].args[slot]] == 1 for i in members):
             found.append(slot)
     return found
 

@@ -72,13 +72,15 @@ def _sum(e: Emitter, rows: Rows, item: Item) -> None:
     """Terms that stand in steady places are added up in one call, the others one by one."""
     terms = [(e.slot(rows, s), sign) for s, sign in enumerate(item.attrs)]
     rest = [(grid, sign) for grid, sign in terms if not e.same_place(grid, rows)]
-    there = len(rest) < len(terms)  # a term in the place of the result
+    there = [sign for grid, sign in terms if e.same_place(grid, rows)]  # of a term in the place of the result
+    if there == [-1]:
+        e.elementwise(np.subtract, rows, [rest.pop(0)[0], rows])
     grids, signs = [grid for grid, _ in rest], [sign for _, sign in rest]
     runs = list(_stacks(e, grids, signs, item))
     stacks = [grids[start:stop] for start, stop in runs if stop - start > 1]
     single = [(grids[start], signs[start]) for start, stop in runs if stop - start == 1]
     for number, stack in enumerate(stacks):
-        _add_up(e, rows, stack, there or number > 0)
+        _add_up(e, rows, stack, bool(there) or number > 0)
     if not stacks and not there:
         first, sign = single.pop(0)
         if sign == 1 and single:

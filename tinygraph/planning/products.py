@@ -6,11 +6,11 @@ Axes of views are (row, member, batch, ...); what stands in a row over members a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from math import prod
 from typing import Any
 
 import numpy as np
 
+from .cuts import MOST
 from .emission import Array, Emitter, Rows
 from .items import Item
 from .sides import Side, joined_side, side_of
@@ -68,11 +68,11 @@ def blas(name: str, dtype: Any) -> Callable[..., Any]:
     return functions[name][dtype.name]  # type: ignore[no-any-return]
 
 
-SMALL = 1 << 19  # multiplications: up to there a call of BLAS itself is the faster one, with the sum for nothing
-
-
 def plus(e: Emitter, rows: Rows, item: Item) -> None:
-    """e + M x + ...: one after the other, by BLAS into the place of e, C = A B + C; or in two calls each."""
+    """e + M x + ...: one after the other, by BLAS into the place of e, C = A B + C; or in two calls each.
+
+    BLAS has the sum for nothing, but it copies large matrices, which cut ones are there to avoid.
+    """
     for number in range(len(item.matrices)):
         _add_product(e, rows, number, rows if number else e.slot(rows, 0))
 
@@ -81,7 +81,7 @@ def _add_product(e: Emitter, rows: Rows, number: int, terms: Rows) -> None:
     x, out, item = e.view(e.slot(rows, 2 * number + 2)), e.view(rows), e.items[rows[0][0]]
     side = e.side(side_of(e.items, rows, e.batch, number))
     flat_x, flat_out = x.merged(1, 3), out.merged(1, 3)
-    if flat_x is None or flat_out is None or prod(flat_x.shape[1:]) * item.shape[0] > SMALL or 0 in flat_out.shape:
+    if flat_x is None or flat_out is None or side.cut or 0 in flat_out.shape:
         room = e.scratch(out.shape)
         _matrices_times(e, side, x, room, room.reshape(len(rows), -1, *item.shape))
         e.call(np.add, e.view(terms).array(e.buffers), room, out.array(e.buffers))
@@ -90,15 +90,22 @@ def _add_product(e: Emitter, rows: Rows, number: int, terms: Rows) -> None:
         e.elementwise(np.positive, rows, [terms])
     left, right = flat_x.array(e.buffers), flat_out.array(e.buffers)
     for matrix, vectors, target in zip(e.matrices(side.whole), left, right, strict=True):
-        assert target.flags.c_contiguous  # else the sum would go into a copy
-        if len(target) == 1:
-            e.call(blas("gemv", e.dtype), 1.0, matrix.T, vectors[0], 1.0, target[0], 0, 1, 0, 1, 0, 1)
-        else:
-            e.call(blas("gemm", e.dtype), 1.0, matrix.T, vectors.T, 1.0, target.T, 0, 0, 1)
+        _multiply_and_add(e, vectors, matrix, target)
+
+
+def _multiply_and_add(e: Emitter, vectors: Array, matrix: Array, target: Array) -> None:
+    assert target.flags.c_contiguous, "else the sum would go into a copy"
+    if len(target) == 1:
+        e.call(blas("gemv", e.dtype), 1.0, matrix.T, vectors[0], 1.0, target[0], 0, 1, 0, 1, 0, 1)
+    else:
+        e.call(blas("gemm", e.dtype), 1.0, matrix.T, vectors.T, 1.0, target.T, 0, 0, 1)
 
 
 def joined(e: Emitter, rows: Rows, item: Item) -> None:
-    """[x_1 x_2 ...] [M_1; M_2; ...]: the vectors are brought side by side, then it is one product."""
+    """[x_1 x_2 ...] [M_1; M_2; ...]: the vectors are brought side by side, then it is one product.
+
+    Cut matrices are multiplied all at once; and if the vectors are many, one after the other.
+    """
     for row in rows:
         side, order = joined_side(e.items, row, e.storage.places, e.batch)
         vectors, out = [e.slot([row], 2 * k + 1)[0] for k in order], e.view([row])
@@ -106,12 +113,26 @@ def joined(e: Emitter, rows: Rows, item: Item) -> None:
         if e.side(side).cut and flat is not None:
             _in_blocks(e, _one_by_one(e, vectors), e.matrices(side), flat.array(e.buffers)[0])
             continue
-        room, stacked = _side_by_side(e, vectors), e.matrices(side.whole)
-        matrix = stacked.reshape(-1, stacked.shape[-1])
+        stacked = e.matrices(side.whole)
+        if flat is not None and flat.shape[1] > MOST and 0 not in flat.shape:
+            _one_after_the_other(e, vectors, stacked, flat.array(e.buffers)[0])
+            continue
+        room, matrix = _side_by_side(e, vectors), stacked.reshape(-1, stacked.shape[-1])
         if flat is None:
             e.call(np.matmul, room, matrix, out.array(e.buffers)[0])
         else:
             e.call(np.matmul, room.reshape(-1, len(matrix)), matrix, flat.array(e.buffers)[0])
+
+
+def _one_after_the_other(e: Emitter, vectors: Rows, stacked: Array, out: Array) -> None:
+    for number, (row, matrix) in enumerate(zip(vectors, stacked, strict=True)):
+        view = e.view([row])
+        flat = view.merged(1, 3)
+        array = flat.array(e.buffers)[0] if flat is not None else _side_by_side(e, [row]).reshape(-1, view.shape[-1])
+        if number:
+            _multiply_and_add(e, array, matrix, out)
+        else:
+            e.call(np.matmul, array, matrix, out)
 
 
 def _one_by_one(e: Emitter, vectors: Rows) -> Array:

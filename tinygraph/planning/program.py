@@ -31,7 +31,9 @@ class Program:
         emit_all(self.emitter, classes, batches, self._constants(storage))
         leaves = {"input", "parameter"}
         self._numbers = {item.node.id: n for n, item in enumerate(classes.items) if item.leaf and item.op in leaves}
-        self._leaves = {node: self._value(number) for node, number in self._numbers.items()}
+        fed = storage.fed
+        self._leaves = {node: self._value(number) for node, number in self._numbers.items() if number not in fed}
+        self._matrices = {node: self.emitter.fed_matrix(k) for node, k in self._numbers.items() if k in fed}
         self._sequences: dict[str, Array | None] = {}
         self._results = {node.id: self._result(node, place) for node, place in places.items()}
         self._steps = [(call.function, call.args) for call in self.calls]
@@ -75,7 +77,9 @@ class Program:
     def _load(self, fed: Fed) -> None:
         """Copy a feed to its places; one of a sequence that stands in steady places is one copy."""
         if isinstance(fed.target, Node):
-            if fed.target.id in self._leaves:
+            if fed.target.id in self._matrices:
+                self._matrices[fed.target.id].data = fed.data
+            elif fed.target.id in self._leaves:
                 _fill(self._leaves[fed.target.id], fed.data, 0)
             return
         if fed.name not in self._sequences:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from .arena import Lifetime
 from .batches import Batch
-from .cuts import Cut, cut_of
+from .classes import Classes
+from .cuts import Array, Cut, cut_of
 from .items import JOINED, PRODUCTS, Item, as_it_is
 
 Matrices = tuple[tuple[int, bool, Any], ...]  # of each: its item, whether it is transposed, its scale
@@ -30,6 +34,30 @@ class Side(NamedTuple):
     def stands_already(self) -> bool:
         """Whether no matrix of it has to be turned, scaled or cut."""
         return self.cut is None and all(as_it_is(*way) for _, *way in self.matrices)
+
+
+@dataclass(slots=True)
+class FedMatrix:
+    """An item that is a matrix, and what is fed for it in a run."""
+
+    number: int
+    data: Array | None = field(default=None, compare=False)
+
+
+def lay_out_fed(matrix: FedMatrix, transposed: bool, scale: float, cut: Cut | None, target: Array) -> None:
+    """Straight from where it was fed from."""
+    assert matrix.data is not None
+    lay_out(matrix.data, transposed, scale, cut, target)
+
+
+def lay_out(matrix: Array, transposed: bool, scale: float, cut: Cut | None, target: Array) -> None:
+    """A matrix in the form in which products need it."""
+    turned = matrix if transposed else matrix.T
+    source = cut.blocks(turned) if cut else turned
+    if scale == 1:
+        np.copyto(target, source)
+    else:
+        np.multiply(source, scale, target, dtype=target.dtype)
 
 
 def side_of(items: Sequence[Item], rows: Rows, batch: int, number: int = 0) -> Side:
@@ -59,9 +87,10 @@ def _cut(items: Sequence[Item], way: tuple[int, bool, Any], row: Sequence[int], 
 
 
 def copied(
-    items: Sequence[Item], of: Sequence[int], batches: Sequence[Batch], places: Any, batch: int
+    classes: Classes, batches: Sequence[Batch], places: Any, fed: Collection[int], batch: int
 ) -> dict[Side, Lifetime]:
-    """What has to be copied, each from the first batch to the last that needs it; `of` is the class of each item."""
+    """What has to be copied, each from the first batch to the last that needs it; `fed` matrices stand nowhere."""
+    items, of = classes.items, classes.of
     known: dict[tuple[Any, ...], list[Side]] = {}  # by the classes of the rows, whose matrices are the same
     needed: dict[Side, list[int]] = {}
     for number, one in enumerate(batches):
@@ -74,7 +103,7 @@ def copied(
     found: dict[Side, Lifetime] = {}
     for wanted, numbers in needed.items():
         side = wanted if len(numbers) >= OFTEN else wanted.whole
-        if not side.stands_already:
+        if not side.stands_already or any(number in fed for number, *_ in side.matrices):
             both = [*numbers, found[side].born, found[side].dies] if side in found else numbers
             found[side] = Lifetime(min(both), max(both))
     return found

@@ -38,7 +38,8 @@ class Place:
 class Storage:
     """The place of each item; the number of elements, the kind and the lifetime of each buffer.
 
-    `copies` are the buffers of matrices that products need in another form.
+    `copies` are the buffers of matrices that products need in another form; `fed` are matrices of which there are
+    only such copies, straight from what is fed: they have no place.
     """
 
     places: list[Place]
@@ -46,6 +47,7 @@ class Storage:
     kinds: list[Kind]
     lifetimes: list[Lifetime]
     copies: dict[Side, int]
+    fed: frozenset[int]
 
     def arrange(self, dtype: str) -> Arena:
         """The bytes that the buffers share."""
@@ -74,8 +76,9 @@ def store(classes: Classes, batches: Sequence[Batch], batch: int, kept: Collecti
         uses.last[at] = max(uses.last[at], uses.last[i])
     guests = _guests(classes, uses, home)
     by_step = _ByStep(classes, batches, home, batch)
-    storage = Storage([Place(0, 0)] * len(classes.items), [], [], [], {})
-    for group in groups(classes, batches, home, {classes.of[i] for pair in guests.values() for i in pair if i >= 0}):
+    storage = Storage([Place(0, 0)] * len(classes.items), [], [], [], {}, _fed(classes, kept))
+    taken = {classes.of[i] for i in (*chain(*guests.values()), *storage.fed) if i >= 0}
+    for group in groups(classes, batches, home, taken):
         item = classes.items[classes.members[group[0]][0]]
         size = block(item, batch)
         lines = [_line(classes.members[number], guests.get(number)) for number in group]
@@ -93,7 +96,7 @@ def store(classes: Classes, batches: Sequence[Batch], batch: int, kept: Collecti
     for i in range(len(storage.places)):
         storage.places[i] = storage.places[home.of(i)]
     storage.lifetimes = _lifetimes(classes, uses, storage, kept)
-    for side, lifetime in copied(classes.items, classes.of, batches, storage.places, batch).items():
+    for side, lifetime in copied(classes, batches, storage.places, storage.fed, batch).items():
         storage.copies[side] = len(storage.sizes)
         storage.sizes.append(sum(prod(classes.items[number].shape) for number, *_ in side.matrices))
         storage.kinds.append("real")
@@ -106,6 +109,8 @@ def _lifetimes(classes: Classes, uses: Uses, storage: Storage, kept: Collection[
     count = len(storage.sizes)
     born, dies = [sys.maxsize] * count, [-1] * count
     for i, item in enumerate(classes.items):
+        if i in storage.fed:
+            continue
         at = storage.places[i].buffer
         since = uses.made[i]
         if item.leaf:
@@ -113,6 +118,19 @@ def _lifetimes(classes: Classes, uses: Uses, storage: Storage, kept: Collection[
         born[at] = min(born[at], since)
         dies[at] = max(dies[at], uses.last[i], since)
     return [Lifetime(*both) for both in zip(born, dies, strict=True)]
+
+
+def _fed(classes: Classes, kept: Collection[int]) -> frozenset[int]:
+    """Parameters that products read, as matrices, and nothing else."""
+    matrices: set[int] = set()
+    others = set(kept)
+    for item in classes.items:
+        if item.op in PRODUCTS:
+            matrices.update([number for number, *_ in item.matrices])
+            others.update([item.args[slot] for slot in item.read_slots])
+        else:
+            others.update(item.args)
+    return frozenset(i for i in matrices - others if classes.items[i].leaf and classes.items[i].op != "constant")
 
 
 class _Home:
@@ -164,7 +182,8 @@ def _overwritten(classes: Classes, uses: Uses, home: _Home, members: Sequence[in
     items, of = classes.items, classes.of
     if len({of[items[i].args[slot]] for i in members}) > 1:
         return False
-    if items[members[0]].op == SUM and items[members[0]].attrs[slot] != 1:
+    first = items[members[0]]
+    if first.op == SUM and first.attrs[slot] != 1 and first.attrs != (1, -1):
         return False
     for i in members:
         arg = items[i].args[slot]
