@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from ..collection import no_garbage_collection
 from ..errors import TinygraphError, UsageError, nearest
-from ..execute.feeds import Fed, match
+from ..execute.feeds import match
 from ..execute.interpreter import evaluate
 from ..graph.node import Node
 from ..graph.op import tape_of
-from ..graph.steps import Steps
 from ..graph.tape import cone
 from ..nest import leaves, map_nest
 from .batches import schedule
@@ -21,7 +20,7 @@ from .classes import classes_of, take_out_early
 from .explanation import Explanation, explain
 from .joining import join_products
 from .normal_form import NormalForm
-from .program import Program
+from .program import Program, Target
 
 DTYPES = ("float32", "float64")
 
@@ -49,7 +48,7 @@ class Plan:
         self.programs: dict[int | None, Program] = {}
         self._needed = [node for node in self.nodes if node.op.name in ("input", "parameter")]
         self._form: list[tuple[Any, ...]] | None = None  # of the feeds that were matched last
-        self._targets: list[Node | Steps] = []
+        self._targets: list[Target] = []
         self._batch: int | None = None
         self._names = frozenset(node.attrs["name"] for node in self._needed)
 
@@ -60,17 +59,17 @@ class Plan:
             return evaluate(self.outputs, feeds, dtype=self.dtype)  # there is nothing to be fast about
         program = self.program(batch)
         try:
-            values = program(fed)
+            program(fed)
         except TinygraphError:
             evaluate(self.outputs, feeds, dtype=self.dtype)  # which names the node and its time step
             raise
-        return map_nest(lambda root: values[root.id], self.outputs)
+        return map_nest(program.value, self.outputs)
 
-    def _match(self, feeds: Mapping[Any, Any]) -> tuple[list[Fed], int | None]:
+    def _match(self, feeds: Mapping[Any, Any]) -> tuple[Iterable[tuple[Target, Any]], int | None]:
         """Checked feeds and the size of the batch; feeds just like the last ones are right again."""
         form = _form(feeds)
         if form is not None and form == self._form:
-            return [Fed(*one) for one in zip(self._targets, feeds.values(), strict=True)], self._batch
+            return zip(self._targets, feeds.values(), strict=True), self._batch
         complete = isinstance(feeds, Mapping) and self._names <= feeds.keys()  # without a look at each step
         fed, batch = match(self.graph, feeds, () if complete else self._needed)
         self._form, self._targets, self._batch = form, [one.target for one in fed], batch

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..execute.arrays import NumpyArrays
-from ..execute.feeds import Fed
 from ..graph.node import Node
+from ..graph.steps import Steps
 from .batches import Batch
 from .classes import Classes
 from .emission import Array, Call, Emitter
 from .repeats import emit_all
 from .storage import Storage, store
 
+Target = Node | Steps
+
 
 class Program:
-    """Run with `program(feeds)`; `batch` is None where the feeds have no batch axis."""
+    """Run with `program(fed)`, pairs of a target and its data; `batch` is None where the feeds have no batch axis."""
 
     def __init__(
         self, classes: Classes, batches: Sequence[Batch], places: Mapping[Node, int], batch: int | None, dtype: str
@@ -31,10 +34,8 @@ class Program:
         emit_all(self.emitter, classes, batches, self._constants(storage))
         leaves = {"input", "parameter"}
         self._numbers = {item.node.id: n for n, item in enumerate(classes.items) if item.leaf and item.op in leaves}
-        fed = storage.fed
-        self._leaves = {node: self._value(number) for node, number in self._numbers.items() if number not in fed}
-        self._matrices = {node: self.emitter.fed_matrix(k) for node, k in self._numbers.items() if k in fed}
-        self._sequences: dict[str, Array | None] = {}
+        self._feeds: dict[int, Callable[[Array], None]] = {}  # by the identity of the target
+        self._targets: list[Target] = []  # kept alive, so that no other has their identity
         self._results = {node.id: self._result(node, place) for node, place in places.items()}
         self._steps = [(call.function, call.args) for call in self.calls]
 
@@ -42,14 +43,16 @@ class Program:
     def calls(self) -> list[Call]:
         return self.emitter.calls
 
-    def __call__(self, fed: Sequence[Fed]) -> dict[int, Any]:
-        """The values of the roots by node id, as arrays of their own."""
+    def __call__(self, fed: Iterable[tuple[Target, Any]]) -> None:
         with np.errstate(all="ignore"):
-            for one in fed:
-                self._load(one)
+            for target, data in fed:
+                (self._feeds.get(id(target)) or self._feed(target))(data)
             for function, args in self._steps:
                 function(*args)
-        return {node: view.copy() for node, view in self._results.items()}
+
+    def value(self, root: Node) -> Array:
+        """What the last run found for a root, as an array of its own."""
+        return self._results[root.id].copy()
 
     def _value(self, number: int) -> Array:
         """One item as (batch, *shape), or with a batch axis of 1."""
@@ -74,33 +77,35 @@ class Program:
                     again.setdefault(before, []).append(Call(np.copyto, (target, value), [[number]]))
         return again
 
-    def _load(self, fed: Fed) -> None:
-        """Copy a feed to its places; one of a sequence that stands in steady places is one copy."""
-        if isinstance(fed.target, Node):
-            if fed.target.id in self._matrices:
-                self._matrices[fed.target.id].data = fed.data
-            elif fed.target.id in self._leaves:
-                _fill(self._leaves[fed.target.id], fed.data, 0)
-            return
-        if fed.name not in self._sequences:
-            self._sequences[fed.name] = self._whole(list(fed.target.values()))
-        whole = self._sequences[fed.name]
-        if whole is not None:
-            _fill(whole, fed.data, 1)
-            return
-        for node, data in zip(fed.target.values(), fed.data, strict=True):
-            if node.id in self._leaves:
-                _fill(self._leaves[node.id], data, 0)
+    def _feed(self, target: Target) -> Callable[[Array], None]:
+        """What is done with the data for a leaf, or for a sequence: it is copied to its places."""
+        feed = self._leaf(target) if isinstance(target, Node) else self._sequence(list(target.values()))
+        self._feeds[id(target)] = feed
+        self._targets.append(target)
+        return feed
 
-    def _whole(self, nodes: Sequence[Node]) -> Array | None:
-        """A sequence as one array (time, batch, *shape), if all of it is used and stands in steady places."""
+    def _leaf(self, node: Node) -> Callable[[Array], None]:
+        number = self._numbers.get(node.id)
+        if number is None:  # nothing reads it
+            return lambda data: None
+        if number in self.emitter.storage.fed:
+            return self.emitter.fed_matrix(number).set
+        return partial(_fill, self._value(number), 0)
+
+    def _sequence(self, nodes: Sequence[Node]) -> Callable[[Array], None]:
+        """One copy, if all of it is used and stands in steady places."""
         numbers = [self._numbers[node.id] for node in nodes if node.id in self._numbers]
-        if len(numbers) < len(nodes) or not self.emitter.steady([numbers]):
-            return None
-        whole: Array = self.emitter.view([numbers]).array(self.buffers)[0]
-        return whole
+        if len(numbers) == len(nodes) and self.emitter.steady([numbers]):
+            return partial(_fill, self.emitter.view([numbers]).array(self.buffers)[0], 1)
+        steps = [self._leaf(node) for node in nodes]
+
+        def feed(data: Array) -> None:
+            for step, one in zip(steps, data, strict=True):
+                step(one)
+
+        return feed
 
 
-def _fill(target: Array, data: Array, axis: int) -> None:
+def _fill(target: Array, axis: int, data: Array) -> None:
     """Data may lack the batch axis, which stands at `axis`, 0 or 1."""
     target[...] = data[:, None] if axis and data.ndim < target.ndim else data

@@ -43,6 +43,9 @@ class FedMatrix:
     number: int
     data: Array | None = field(default=None, compare=False)
 
+    def set(self, data: Array) -> None:
+        self.data = data
+
 
 def lay_out_fed(matrix: FedMatrix, transposed: bool, scale: float, cut: Cut | None, target: Array) -> None:
     """Straight from where it was fed from."""
