@@ -17,7 +17,7 @@ from tinygraph import models
 from tinygraph.collection import no_garbage_collection
 from tinygraph.errors import FeedError, GraphError, UnknownNameError, UsageError, ValueRangeError
 from tinygraph.nest import leaves
-from tinygraph.planning import batches, joining
+from tinygraph.planning import batches, choosing, joining
 
 STEPS = 12
 
@@ -133,8 +133,13 @@ def test_a_cross_entropy_and_its_gradient_take_one_exponential() -> None:
 
 @pytest.mark.parametrize("batched", [(True, True), (True, False), (False, True), (False, False)])
 @pytest.mark.parametrize("scale", [1, 1000])
-def test_cross_entropy(batched: tuple[bool, bool], scale: int) -> None:
-    """Of vectors and of several at once, with a batch or without; large scores keep their digits."""
+@pytest.mark.parametrize("many", [0, choosing.MANY])
+def test_cross_entropy(batched: tuple[bool, bool], scale: int, many: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of vectors and of several at once, with a batch or without; large scores keep their digits.
+
+    Also as if a vector were many already, whose maxima are found entry by entry.
+    """
+    monkeypatch.setattr(choosing, "MANY", many)
     g = tg.Graph()
     roots: list[Any] = []
     for k, shape in enumerate([(), (2,), (3, 2)]):
