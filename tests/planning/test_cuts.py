@@ -26,6 +26,7 @@ def everything_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cuts, "BLOCK", 12)
     monkeypatch.setattr(sides, "OFTEN", 1)
     monkeypatch.setattr("tinygraph.planning.joining.LONG", 1)
+    monkeypatch.setattr("tinygraph.planning.arena.WORTH", 1)
 
 
 def found_cuts(plan: tg.Plan, batch: int) -> set[Cut]:

@@ -51,12 +51,13 @@ def test_nets_that_stand_step_by_step(name: str, monkeypatch: pytest.MonkeyPatch
     assert_equal_values(roots, random_feeds(leaves(roots)[0].graph, batch=2))
 
 
+@pytest.mark.parametrize("long", [1, 128])
 @pytest.mark.parametrize("name", NETS)
-def test_nets_of_long_vectors(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if all vectors were long enough for their products to be joined, and all buffers to share their room."""
-    monkeypatch.setattr("tinygraph.planning.joining.LONG", 1)
+def test_nets_of_long_vectors(name: str, long: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if vectors were long enough for their products to be joined, or not, and all buffers to share their room."""
+    monkeypatch.setattr("tinygraph.planning.joining.LONG", long)
     monkeypatch.setattr("tinygraph.planning.arena.WORTH", 1)
-    roots = NETS[name](4)
+    roots = NETS[name](4 if long == 1 else 3)
     plan = assert_equal_values(roots, random_feeds(leaves(roots)[0].graph, batch=2))
     assert plan.program(2).arena.shared
 
@@ -95,6 +96,7 @@ def random_graph(seed: int) -> tuple[list[Node], dict[str, Any]]:
 @settings(max_examples=60, deadline=None, derandomize=True)
 def test_random_graphs(seed: int, joined: bool) -> None:
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tinygraph.planning.arena.WORTH", 1)
         if joined:
             patch.setattr("tinygraph.planning.joining.LONG", 1)
         assert_equal_values(*random_graph(seed), tolerance=1e-11)

@@ -21,7 +21,7 @@ LAST = (("axis", (-1,)),)  # attrs of what runs along the last axis
 def log_softmax(e: Emitter, rows: Rows, item: Item) -> None:
     """x - max x - log sum exp(x - max x), along the last axis."""
     x, out = e.arrays([e.view(e.slot(rows, 0)), e.view(rows)])
-    room, one = e.scratch(out.shape), e.scratch((*out.shape[:-1], 1))
+    room, one = e.scratch("exponentials", out.shape), e.scratch("sums", (*out.shape[:-1], 1))
     ones = np.ones((out.shape[-1], 1), e.dtype)
     _largest(e, x, one[..., 0])
     e.call(np.subtract, x, one, out)
@@ -37,9 +37,13 @@ def _largest(e: Emitter, x: Array, out: Array) -> None:
     if not 1 < entries <= FEW or out.size < MANY * entries:
         e.call(np.maximum.reduce, x, -1, None, out)
         return
-    e.call(np.maximum, x[..., 0], x[..., 1], out)
+    e.call(_larger, x[..., 0], x[..., 1], out)
     for k in range(2, entries):
-        e.call(np.maximum, out, x[..., k], out)
+        e.call(_larger, out, x[..., k], out)
+
+
+def _larger(a: Array, b: Array, out: Array) -> None:
+    np.maximum(a, b, out=out)  # which takes no third argument by its place
 
 
 def chosen(e: Emitter, rows: Rows, item: Item) -> None:

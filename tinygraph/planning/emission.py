@@ -47,11 +47,12 @@ class Emitter:
     def __post_init__(self) -> None:
         self.dtype = self.xp.dtypes["real"]
         self.half = np.array(0.5, self.dtype)
-        self._matrices: dict[Any, Array] = {}
+        self._matrices: dict[tuple[Side, bool], Array] = {}
         self._fed: dict[int, FedMatrix] = {}
-        self._scratch: dict[tuple[int, ...], Array] = {}
+        self._scratch: dict[tuple[str, tuple[int, ...]], Array] = {}
         self.checked: set[Any] = set()  # integers that were found in their range in this run
-        self.current: Rows = ()  # what is being computed
+        self.current: Rows = ()  # what is being computed,
+        self.whole = True  # and whether that is a whole batch
 
     # Places
     def parts(self, rows: Rows) -> Iterator[Rows]:
@@ -175,24 +176,34 @@ class Emitter:
 
     def side(self, side: Side) -> Side:
         """Cut as it is wanted, where the copy for that was foreseen."""
-        return side if side in self.storage.copies else side.whole
+        return side if side in self.storage.copies and self.whole else side.whole
 
     def matrices(self, side: Side) -> Array:
         """The right side of a product, (k, in, out), or cut (k, pieces, blocks, in / pieces, width).
 
         A copy, made once in a run, where the matrices do not stand so already.
         """
-        if side not in self._matrices:
+        return self._made(side, self.whole)
+
+    def uncut(self, side: Side) -> Array:
+        """As (k, in, out) even if the copy that was foreseen is cut."""
+        return self._made(side.whole, self.whole and side.cut is None)
+
+    def _made(self, side: Side, foreseen: bool) -> Array:
+        """The room of copies that were foreseen is there for whole batches alone; others have copies of their own."""
+        if (side, foreseen) not in self._matrices:
             rows = [[number] for number, *_ in side.matrices]
             fed = any(number in self.storage.fed for number, *_ in side.matrices)
             there = side.stands_already and not fed and self.steady(rows)
-            self._matrices[side] = self.view(rows).array(self.buffers)[:, 0, 0] if there else self._copied(side)
-        return self._matrices[side]
+            place = self.storage.copies.get(side) if foreseen else None
+            made = self.view(rows).array(self.buffers)[:, 0, 0] if there else self._copied(side, place)
+            self._matrices[side, foreseen] = made
+        return self._matrices[side, foreseen]
 
-    def _copied(self, side: Side) -> Array:
+    def _copied(self, side: Side, place: int | None) -> Array:
         number, transposed, _ = side.matrices[0]
         shape = self.items[number].shape if transposed else self.items[number].shape[::-1]
-        place, form = self.storage.copies.get(side), side.cut.form(*shape) if side.cut else shape
+        form = side.cut.form(*shape) if side.cut else shape
         room = self.buffers[place] if place is not None else np.zeros(len(side.matrices) * prod(shape), self.dtype)
         made = room.reshape(len(side.matrices), *form)
         for target, (number, transposed, scale) in zip(made, side.matrices, strict=True):
@@ -213,8 +224,8 @@ class Emitter:
         """What is fed for a matrix that has no place."""
         return self._fed.setdefault(number, FedMatrix(number))
 
-    def scratch(self, shape: tuple[int, ...]) -> Array:
-        """Room for a value that the next call consumes."""
-        if shape not in self._scratch:
-            self._scratch[shape] = np.zeros(shape, self.dtype)
-        return self._scratch[shape]
+    def scratch(self, purpose: str, shape: tuple[int, ...]) -> Array:
+        """Room for a value that the next calls consume; for another purpose it is another room."""
+        if (purpose, shape) not in self._scratch:
+            self._scratch[purpose, shape] = np.zeros(shape, self.dtype)
+        return self._scratch[purpose, shape]

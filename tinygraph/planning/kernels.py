@@ -24,7 +24,7 @@ from .strides import Strided, collapsed
 def emit(e: Emitter, rows: Rows) -> None:
     """Append all calls of one batch."""
     for part in e.parts(rows):
-        e.current = part
+        e.current, e.whole = part, len(part) * len(part[0]) == len(rows) * len(rows[0])
         item = e.items[part[0][0]]
         kernel = KERNELS.get(item.op) or (_ufunc if item.op in UFUNCS else _table)
         kernel(e, part, item)
@@ -125,7 +125,7 @@ def _add_up(e: Emitter, rows: Rows, grids: Sequence[Rows], done: bool) -> None:
     )
     source, target = stacked.array(e.buffers), out.array(e.buffers)
     if done:
-        rest = e.scratch(out.shape)
+        rest = e.scratch("sum", out.shape)
         e.call(np.add.reduce, source, 0, None, rest)
         e.call(np.add, target, rest, target)
     else:

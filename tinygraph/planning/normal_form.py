@@ -84,12 +84,8 @@ class NormalForm:
         self.items: list[Item] = []
         self._forms: dict[int, _Form] = {}
         self._known: dict[Hashable, int] = {}
-        self._uses: dict[int, int] = {}
-        for node in nodes:
-            for arg in node.args:
-                self._uses[arg.id] = self._uses.get(arg.id, 0) + 1
-        for root in roots:
-            self._uses[root.id] = self._uses.get(root.id, 0) + 2
+        self._uses = Counter([arg.id for node in nodes for arg in node.args])
+        self._uses.update(2 * [root.id for root in roots])
         self._states = _initial_states(nodes)
         for node in nodes:
             rule = _RULES.get(node.op.name)

@@ -28,7 +28,7 @@ def _matrices_times(e: Emitter, side: Side, x: Strided, out: Array, flat_out: Ar
     """The product of each row's matrix with its vectors; the result with axes (row, member, batch), or two as one."""
     flat_x = x.merged(1, 3)
     if flat_x is None or flat_out is None:
-        e.call(np.matmul, x.array(e.buffers), e.matrices(side.whole)[:, None], out)
+        e.call(np.matmul, x.array(e.buffers), e.uncut(side)[:, None], out)
         return
     left = flat_x.array(e.buffers)
     if side.cut:
@@ -48,7 +48,7 @@ def _in_blocks(e: Emitter, left: Array, blocks: Array, out: Array) -> None:
     rows = left.shape[1]
     vectors = left.reshape(len(left), rows, pieces, 1, inner).transpose(0, 2, 3, 1, 4)
     added = pieces > 1 or out.ndim == 2
-    room = e.scratch((count, pieces, rows, across * width)) if added else out[:, None]
+    room = e.scratch("pieces", (count, pieces, rows, across * width)) if added else out[:, None]
     e.call(np.matmul, vectors, blocks, room.reshape(count, pieces, rows, across, width).swapaxes(2, 3))
     if out.ndim == 2:
         e.call(np.add.reduce, room.reshape(-1, *out.shape), 0, None, out)
@@ -82,14 +82,14 @@ def _add_product(e: Emitter, rows: Rows, number: int, terms: Rows) -> None:
     side = e.side(side_of(e.items, rows, e.batch, number))
     flat_x, flat_out = x.merged(1, 3), out.merged(1, 3)
     if flat_x is None or flat_out is None or side.cut or 0 in flat_out.shape:
-        room = e.scratch(out.shape)
+        room = e.scratch("product", out.shape)
         _matrices_times(e, side, x, room, room.reshape(len(rows), -1, *item.shape))
         e.call(np.add, e.view(terms).array(e.buffers), room, out.array(e.buffers))
         return
     if not e.same_place(terms, rows):
         e.elementwise(np.positive, rows, [terms])
     left, right = flat_x.array(e.buffers), flat_out.array(e.buffers)
-    for matrix, vectors, target in zip(e.matrices(side.whole), left, right, strict=True):
+    for matrix, vectors, target in zip(e.matrices(side), left, right, strict=True):
         _multiply_and_add(e, vectors, matrix, target)
 
 
@@ -107,13 +107,14 @@ def joined(e: Emitter, rows: Rows, item: Item) -> None:
     Cut matrices are multiplied all at once; and if the vectors are many, one after the other.
     """
     for row in rows:
-        side, order = joined_side(e.items, row, e.storage.places, e.batch)
+        wanted, order = joined_side(e.items, row, e.storage.places, e.batch)
+        side = e.side(wanted)
         vectors, out = [e.slot([row], 2 * k + 1)[0] for k in order], e.view([row])
         flat = out.merged(1, 3)
-        if e.side(side).cut and flat is not None:
+        if side.cut and flat is not None:
             _in_blocks(e, _one_by_one(e, vectors), e.matrices(side), flat.array(e.buffers)[0])
             continue
-        stacked = e.matrices(side.whole)
+        stacked = e.uncut(side)
         if flat is not None and flat.shape[1] > MOST and 0 not in flat.shape:
             _one_after_the_other(e, vectors, stacked, flat.array(e.buffers)[0])
             continue
@@ -141,7 +142,7 @@ def _one_by_one(e: Emitter, vectors: Rows) -> Array:
     if flat is not None:
         return flat.array(e.buffers)
     first = e.view(vectors[:1]).array(e.buffers)
-    room = e.scratch((len(vectors), *first.shape[1:]))
+    room = e.scratch("vectors", (len(vectors), *first.shape[1:]))
     for target, row in zip(room, vectors, strict=True):
         e.call(np.copyto, target, e.view([row]).array(e.buffers)[0])
     return room.reshape(len(vectors), -1, first.shape[-1])
@@ -150,7 +151,7 @@ def _one_by_one(e: Emitter, vectors: Rows) -> Array:
 def _side_by_side(e: Emitter, vectors: Rows) -> Array:
     """(member, batch, k length), a copy."""
     first = e.view(vectors[:1]).array(e.buffers)[0]
-    room = e.scratch((*first.shape[:2], len(vectors), first.shape[-1]))
+    room = e.scratch("vectors", (*first.shape[:2], len(vectors), first.shape[-1]))
     for k, row in enumerate(vectors):
         e.call(np.copyto, room[:, :, k], e.view([row]).array(e.buffers)[0])
     return room.reshape(*first.shape[:2], -1)
@@ -202,7 +203,7 @@ def _pair_runs(e: Emitter, pairs: Sequence[Any]) -> Iterator[tuple[int, int]]:
 
 def _outer_product(e: Emitter, out: Array, d: Strided, x: Strided, first: bool) -> None:
     flat_d, flat_x = d.merged(1, 3), x.merged(1, 3)
-    target = out if first else e.scratch(out.shape)
+    target = out if first else e.scratch("outer", out.shape)
     if flat_d is not None and flat_x is not None:
         left, right = flat_d.array(e.buffers), flat_x.array(e.buffers)[0]
         if len(left) == 1:
@@ -229,7 +230,7 @@ def totals(e: Emitter, rows: Rows, item: Item) -> None:
     pairs = [(grid, grid[0][0]) for grid in terms]
     for start, stop in _pair_runs(e, pairs):
         d = e.view([[terms[k][r][0] for k in range(start, stop)] for r in range(len(rows))])
-        target = result if start == 0 else e.scratch(result.shape)
+        target = result if start == 0 else e.scratch("total", result.shape)
         _total(e, d, target)
         if start:
             e.call(np.add, result, target, result)
