@@ -392,7 +392,7 @@ BROKEN = {
     "two batches exchanged": (("tinygraph.planning.compiled.schedule", late_first),),
     "every value passes by": (("tinygraph.planning.uses.Uses.ring", lambda self, members: 1),),
     "any operand is overwritten": (
-        ("tinygraph.planning.storage._overwritten", lambda c, u, h, members, slot: _whole_class(c, members, slot)),
+        ("tinygraph.planning.overwriting._overwritten", lambda c, u, h, members, slot: _whole_class(c, members, slot)),
     ),
     "room is shared at any time": (
         ("tinygraph.planning.arena.WORTH", 1),

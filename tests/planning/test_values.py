@@ -46,7 +46,7 @@ def test_nets(name: str, steps: int) -> None:
 @pytest.mark.parametrize("name", NETS)
 def test_nets_that_stand_step_by_step(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """As if it were always better that the values of a step stand side by side."""
-    monkeypatch.setattr("tinygraph.planning.storage._ByStep.better", lambda self, group: len(group) > 1)
+    monkeypatch.setattr("tinygraph.planning.grouping.ByStep.better", lambda self, group: len(group) > 1)
     roots = NETS[name](3)
     assert_equal_values(roots, random_feeds(leaves(roots)[0].graph, batch=2))
 

@@ -64,3 +64,8 @@ class Item:
 def as_it_is(transposed: bool, scale: Any) -> bool:
     """Whether the matrix of such a product, by its attrs, stands on the right as it is: x^T M, the same as M^T x."""
     return transposed and scale == 1
+
+
+def like(one: Item, other: Item) -> bool:
+    """Whether their values have one size and kind."""
+    return (one.shape, one.batched, one.kind) == (other.shape, other.batched, other.kind)
