@@ -210,14 +210,8 @@ class Emitter:
             if number in self.storage.fed:
                 self.call(lay_out_fed, self.fed_matrix(number), transposed, float(scale), side.cut, target)
             else:
-                self.call(
-                    lay_out,
-                    self.view([[number]]).array(self.buffers)[0, 0, 0],
-                    transposed,
-                    float(scale),
-                    side.cut,
-                    target,
-                )
+                matrix = self.view([[number]]).array(self.buffers)[0, 0, 0]
+                self.call(lay_out, matrix, transposed, float(scale), side.cut, target)
         return made
 
     def fed_matrix(self, number: int) -> FedMatrix:

@@ -85,15 +85,9 @@ def store(classes: Classes, batches: Sequence[Batch], batch: int, kept: Collecti
         size = block(item, batch)
         lines = [_line(classes.members[number], guests.get(number)) for number in group]
         slots = _slots(group, classes, lines, uses)
-        starts = [0, *accumulate(slots)]
-        stride = 1
-        if by_step.better(group) and len(set(map(len, lines))) == len(set(slots)) == 1:
-            starts[:-1], stride = range(len(group)), len(group)
-        for line, count, start in zip(lines, slots, starts, strict=False):
-            for slot, i in enumerate(line):
-                if i >= 0:
-                    storage.places[i] = Place(len(storage.sizes), (start + slot % count * stride) * size)
-        storage.sizes.append(starts[-1] * size)
+        for i, position in _positions(lines, slots, by_step.better(group)):
+            storage.places[i] = Place(len(storage.sizes), position * size)
+        storage.sizes.append(sum(slots) * size)
         storage.kinds.append(item.kind)
     for i in range(len(storage.places)):
         storage.places[i] = storage.places[home.of(i)]
@@ -144,6 +138,16 @@ def _slots(group: Sequence[int], classes: Classes, lines: Sequence[Sequence[int]
     longest = max(own)
     common = all(most == longest or uses.fits_ring(row, longest) for most, row in zip(own, members, strict=True))
     return [longest if common else max(map(len, lines))] * len(own)
+
+
+def _positions(lines: Sequence[Sequence[int]], slots: Sequence[int], by_step: bool) -> Iterator[tuple[int, int]]:
+    """Items and their positions, in values: line after line; or step by step, where all lines are of one length."""
+    even = by_step and len(set(map(len, lines))) == len(set(slots)) == 1
+    starts, stride = (range(len(lines)), len(lines)) if even else ([0, *accumulate(slots)], 1)
+    for line, count, start in zip(lines, slots, starts, strict=False):
+        for slot, i in enumerate(line):
+            if i >= 0:
+                yield i, start + slot % count * stride
 
 
 def _line(members: Sequence[int], guests: tuple[int, int] | None) -> list[int]:
