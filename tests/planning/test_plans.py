@@ -180,6 +180,15 @@ def test_gates_stand_step_by_step() -> None:
     assert all(array.shape == (4 * 3 * 4,) and array.flags.c_contiguous for call in calls for array in call.args)
 
 
+def test_a_bias_stands_where_its_product_is_added() -> None:
+    """Of a lone product over all steps; the gates of an LSTM are one product of all, which has no sum for nothing."""
+    for cell, gemms in ((models.elman, 2), (models.lstm, 1)):
+        plan = tg.plan(trained(cell))
+        plan(feeds_of(plan.outputs))
+        outside = [k for k in plan.explain().kernels if k.recurrence is None]
+        assert sum("gemm" in k.function for k in outside) == gemms
+
+
 def test_products_of_short_vectors_are_added_to_what_the_loss_gives() -> None:
     """dh = V^T dy + da_i U_i + ... of an LSTM stands in the place of its first term, though dh_T is that alone."""
     plan = tg.plan(trained(models.lstm))

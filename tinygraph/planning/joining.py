@@ -108,8 +108,17 @@ def _addends(classes: Classes, members: Sequence[int], products: Sequence[int]) 
     rest = [sign for slot, sign in enumerate(first.attrs) if slot not in found]
     if not rest or rest == [-1]:
         return []
-    both = {(items[arg].shape, items[arg].batched) for i in members for arg in items[i].args}
-    return found if both == {(first.shape, first.batched)} else []  # else a term is broadcast
+    may_be_broadcast = rest == [1] and not inside and _lone(classes, items[first.args[found[0]]])
+    slots = found if may_be_broadcast else range(len(first.args))
+    both = {(items[items[i].args[slot]].shape, items[items[i].args[slot]].batched) for i in members for slot in slots}
+    return found if both == {(first.shape, first.batched)} else []
+
+
+def _lone(classes: Classes, product: Item) -> bool:
+    """Whether no other matrices are applied to the vectors of a product: it is not one of those of several gates."""
+    items, of = classes.items, classes.of
+    firsts = [items[members[0]] for members in classes.members]
+    return sum(one.op == APPLY and of[one.args[1]] == of[product.args[1]] for one in firsts) == 1
 
 
 def _products(classes: Classes, members: Sequence[int], uses: Mapping[int, int]) -> list[int]:

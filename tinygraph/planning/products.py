@@ -78,23 +78,24 @@ def plus(e: Emitter, rows: Rows, item: Item) -> None:
 
 
 def _add_product(e: Emitter, rows: Rows, number: int, terms: Rows) -> None:
-    x, out, item = e.view(e.slot(rows, 2 * number + 2)), e.view(rows), e.items[rows[0][0]]
-    side = e.side(side_of(e.items, rows, e.batch, number))
-    flat_x, flat_out = x.merged(1, 3), out.merged(1, 3)
-    if flat_x is None or flat_out is None or side.cut or 0 in flat_out.shape:
-        room = e.scratch("product", out.shape)
-        _matrices_times(e, side, x, room, room.reshape(len(rows), -1, *item.shape))
-        e.call(np.add, e.view(terms).array(e.buffers), room, out.array(e.buffers))
-        return
-    if not e.same_place(terms, rows):
-        e.elementwise(np.positive, rows, [terms])
-    left, right = flat_x.array(e.buffers), flat_out.array(e.buffers)
-    for matrix, vectors, target in zip(e.matrices(side), left, right, strict=True):
-        _multiply_and_add(e, vectors, matrix, target)
+    x, view, item = e.view(e.slot(rows, 2 * number + 2)), e.view(rows), e.items[rows[0][0]]
+    side, there = e.side(side_of(e.items, rows, e.batch, number)), e.same_place(terms, rows)
+    flat_x, flat = x.merged(1, 3), view.merged(1, 3)
+    out, targets = view.array(e.buffers), None if flat is None else flat.array(e.buffers)
+    if flat_x is not None and targets is not None and targets[0].flags.c_contiguous and targets.size and not side.cut:
+        if not there:
+            e.call(np.copyto, out, e.view(terms, len(item.shape)).array(e.buffers))
+        for matrix, vectors, target in zip(e.matrices(side), flat_x.array(e.buffers), targets, strict=True):
+            _multiply_and_add(e, vectors, matrix, target)
+    else:
+        room = e.scratch("product", out.shape) if there else out
+        _matrices_times(e, side, x, room, room.reshape(len(rows), -1, *item.shape) if there else targets)
+        e.call(np.add, e.view(terms, len(item.shape)).array(e.buffers), room, out)
 
 
 def _multiply_and_add(e: Emitter, vectors: Array, matrix: Array, target: Array) -> None:
-    assert target.flags.c_contiguous, "else the sum would go into a copy"
+    """Into a target whose elements stand in a row: else the sum would go into a copy."""
+    assert target.flags.c_contiguous
     if len(target) == 1:
         e.call(blas("gemv", e.dtype), 1.0, matrix.T, vectors[0], 1.0, target[0], 0, 1, 0, 1, 0, 1)
     else:
@@ -115,7 +116,7 @@ def joined(e: Emitter, rows: Rows, item: Item) -> None:
             _in_blocks(e, _one_by_one(e, vectors), e.matrices(side), flat.array(e.buffers)[0])
             continue
         stacked = e.uncut(side)
-        if flat is not None and flat.shape[1] > MOST and 0 not in flat.shape:
+        if flat is not None and flat.shape[1] > MOST and flat.array(e.buffers)[0].flags.c_contiguous:
             _one_after_the_other(e, vectors, stacked, flat.array(e.buffers)[0])
             continue
         room, matrix = _side_by_side(e, vectors), stacked.reshape(-1, stacked.shape[-1])
