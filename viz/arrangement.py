@@ -165,10 +165,10 @@ def _crossings(arrangement: Arrangement) -> int:
 
 def _place(arrangement: Arrangement) -> None:
     vertices = arrangement.vertices
-    for order in arrangement.rows.values():
-        gaps = _gaps(arrangement, order)
-        x = -sum(gaps) / 2
-        for v, gap in zip(order, gaps, strict=True):
+    gaps = {row: _gaps(arrangement, order) for row, order in arrangement.rows.items()}
+    for row, order in arrangement.rows.items():
+        x = -sum(gaps[row]) / 2
+        for v, gap in zip(order, gaps[row], strict=True):
             x += gap
             vertices[v].x = x
     for sweep in range(3 * SWEEPS):
@@ -189,7 +189,7 @@ def _place(arrangement: Arrangement) -> None:
                 weight = sum(w for _, w in pull)
                 wishes.append(sum(x * w for x, w in pull) / weight if pull else vertices[v].x)
                 weights.append(weight if pull else 0.1)
-            for v, x in zip(order, spaced(wishes, weights, _gaps(arrangement, order)), strict=True):
+            for v, x in zip(order, spaced(wishes, weights, gaps[row]), strict=True):
                 vertices[v].x = x
     for row in sorted(arrangement.rows):
         _straighten(arrangement, row)

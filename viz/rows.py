@@ -8,6 +8,7 @@ what it depends on.
 from __future__ import annotations
 
 from .places import AFTER, BEFORE
+from .repeats import UnlikeError
 from .scene import Key, Scene
 
 
@@ -22,13 +23,18 @@ def key_edges(scene: Scene) -> list[tuple[Key, Key]]:
 
 
 def find_rows(scene: Scene) -> dict[Key, int]:
-    """The row of every part, counted from the bottom. Parts that feed each other in turn are told apart by column."""
+    """The row of every part, counted from the bottom. Parts that feed each other in turn are told apart by column.
+
+    Raises `UnlikeError` for such parts in columns that repeat.
+    """
     lanes = {name: i for i, name in enumerate(scene.lanes)}
     lane_of = {box.key: lanes.get(box.lane, 0) for box in scene.boxes if box.column >= 0}
     local = key_edges(scene)
     rises = _rising(scene, local)
     order = in_order(list(lane_of), rises)
     if len(order) < len(lane_of):
+        if scene.repeats:
+            raise UnlikeError
         scene.boxes = [box._replace(key=(*box.key, str(box.column))) for box in scene.boxes]
         return find_rows(scene)
     below: dict[Key, list[Key]] = {key: [] for key in lane_of}
