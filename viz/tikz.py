@@ -8,12 +8,12 @@ command for is written \glyph{1F600}: XeLaTeX and LuaLaTeX show it where the fon
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import cycle, pairwise
 from unicodedata import normalize
 
 from .dots import find_junctions
 from .geometry import Layout, Point, Rectangle
-from .labels import Label, clean
+from .labels import Label, Span, clean
 from .looks import NAMES, Line, Looks, kinds_shown
 from .marks import DOUBLE, clean_keeping_spaces, corners, inset, number, radius
 from .reach_chart import TITLES
@@ -24,8 +24,10 @@ from .style import (
     CUT_DASH,
     CUT_WIDTH,
     DOT,
+    FAINT,
     HEADER_TEXT,
     SMALL_TEXT,
+    SUBSCRIPT,
     TAG_SCALE,
     TEXT,
     Paint,
@@ -47,6 +49,10 @@ _COMMANDS = {
     "λ": r"\ensuremath{\lambda}", "μ": r"\ensuremath{\mu}", "ν": r"\ensuremath{\nu}", "ξ": r"\ensuremath{\xi}",
     "π": r"\ensuremath{\pi}", "ρ": r"\ensuremath{\rho}", "σ": r"\ensuremath{\sigma}", "τ": r"\ensuremath{\tau}",
     "φ": r"\ensuremath{\phi}", "χ": r"\ensuremath{\chi}", "ψ": r"\ensuremath{\psi}", "ω": r"\ensuremath{\omega}",
+    "Γ": r"\ensuremath{\Gamma}", "Δ": r"\ensuremath{\Delta}", "Θ": r"\ensuremath{\Theta}",
+    "Λ": r"\ensuremath{\Lambda}", "Ξ": r"\ensuremath{\Xi}", "Π": r"\ensuremath{\Pi}",
+    "Σ": r"\ensuremath{\Sigma}", "Φ": r"\ensuremath{\Phi}", "Ψ": r"\ensuremath{\Psi}",
+    "Ω": r"\ensuremath{\Omega}",
     **{raised: rf"\textsuperscript{{{digit}}}" for digit, raised in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")},
 }  # fmt: skip
 _ACCENTS = {
@@ -55,7 +61,7 @@ _ACCENTS = {
 
 _HEAD = r"""\documentclass[border=4pt]{standalone}
 \usepackage[T1]{fontenc}
-\usepackage{lmodern}
+\IfFileExists{lmodern.sty}{\usepackage{lmodern}}{\usepackage{helvet}}
 \usepackage{textcomp}
 \usepackage{iftex}
 \usepackage{tikz}
@@ -148,15 +154,16 @@ class _Writer:
         return rf"\node[{look}] at {_xy(place)} {{{in_tex(words)}}};"
 
     def _edges(self) -> Iterator[str]:
+        forward = f"edge, opacity={FAINT}" if self.looks.scale else "edge"  # gradients come to the fore
         for route in self.layout.routes:
-            yield self._edge(self.looks.line(self.scene.edges[route.edge]), route.points)
+            yield self._edge(self.looks.line(self.scene.edges[route.edge]), route.points, forward)
         for route in self.layout.gradients:
             edge = self.scene.edges[route.edge]
             joint = route.net == self.scene.boxes[edge.target].id  # dashes begin at the common end of a net
             way, style = (route.points[::-1], "edge") if joint else (route.points, "back")
             yield self._edge(self.looks.gradient(edge), way, style)
 
-    def _edge(self, line: Line, points: list[Point], style: str = "edge") -> str:
+    def _edge(self, line: Line, points: list[Point], style: str) -> str:
         dash = f", {_dashes(line.dash)}" if line.dash else ""
         look = f"{style}, draw={self._colour(line.colour)}, line width={number(line.width)}pt{dash}"
         shortest = min(abs(x - u) + abs(y - v) for (x, y), (u, v) in pairwise(points))
@@ -204,7 +211,12 @@ class _Writer:
         chart, reach = self.layout.chart, self.scene.reach
         if chart is None or reach is None:
             return
-        yield self._text((chart.x, chart.y + HEADER_TEXT), ", ".join(TITLES), SMALL_TEXT, "west")
+        for i, words in enumerate(TITLES):
+            yield self._text((chart.x, chart.y + (i + 0.5) * HEADER_TEXT * 1.2), words, SMALL_TEXT, "west")
+        for step in range(1, reach.steps + 1):
+            across, up = chart.x + (step + 0.4) * CELL, chart.bottom - (step + 0.6) * CELL
+            yield self._text((across, chart.bottom - 0.5 * CELL), str(step), SUBSCRIPT, "center")
+            yield self._text((chart.x + 0.4 * CELL, up), str(step), SUBSCRIPT, "center")
         colour = self._colour(self.theme.carried)
         for s, t, kept in reach.pairs:
             r = Rectangle(chart.x + s * CELL, chart.bottom - (t + 1) * CELL, CELL * 0.8, CELL * 0.8)
@@ -232,8 +244,8 @@ def _xy(point: Point) -> str:
 
 
 def _dashes(pattern: str) -> str:
-    on, off = pattern.split()
-    return f"dash pattern=on {on}pt off {off}pt"
+    turns = zip(pattern.split(), cycle(("on", "off")), strict=False)
+    return f"dash pattern={' '.join(f'{turn} {length}pt' for length, turn in turns)}"
 
 
 def _font(size: float) -> str:
@@ -245,5 +257,11 @@ def _bold(paint: Paint) -> str:
 
 
 def _label(label: Label) -> str:
-    marks = {0: "{}", -1: r"\textsubscript{{{}}}", 1: r"\textsuperscript{{{}}}"}
-    return "".join(marks[span.level].format(in_tex(clean_keeping_spaces(span.text))) for span in label)
+    return "".join(map(_span, label))
+
+
+def _span(span: Span) -> str:
+    text = in_tex(clean_keeping_spaces(span.text))
+    if span.level == 2:
+        return rf"{{{_font(SUBSCRIPT)}\enspace {text.lstrip()}}}"
+    return {0: text, -1: rf"\textsubscript{{{text}}}", 1: rf"\textsuperscript{{{text}}}"}[span.level]

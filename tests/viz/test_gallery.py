@@ -16,6 +16,7 @@ from tinygraph.graph import cone
 from tinygraph.viz import arrangement
 from tinygraph.viz.style import SMALL_TEXT
 
+from .compilers import graphviz_counts, latex_pages, needs_graphviz, needs_latex
 from .pictures import groups
 from .test_levels import random_net
 from .ways import faults, read_svg
@@ -65,6 +66,19 @@ def test_what_is_counted_is_drawn(drawings: dict[str, Any]) -> None:
         if not name.startswith("legend"):
             counted = whole.nodes, whole.edges, whole.gradients
             assert counted == tuple(len(groups(whole, word)) for word in ("node", "edge", "gradient")), name
+
+
+@needs_latex
+def test_latex_compiles_every_picture(drawings: dict[str, Any], tmp_path: Path) -> None:
+    texts = [drawing.tex for drawing in drawings.values() if getattr(drawing, "scene", None)]
+    assert latex_pages(texts, tmp_path) == len(texts) > 12
+
+
+@needs_graphviz
+def test_graphviz_draws_every_picture(drawings: dict[str, Any]) -> None:
+    drawn = [drawing for drawing in drawings.values() if getattr(drawing, "scene", None)]
+    counts = [(drawing.nodes, drawing.edges + drawing.gradients) for drawing in drawn]
+    assert graphviz_counts([drawing.dot for drawing in drawn]) == counts
 
 
 def test_no_better_order_removes_a_crossing(gallery: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from tinygraph.viz.looks import NAMES
 from tinygraph.viz.page import Slide, write_page
 from tinygraph.viz.style import DETAIL_LIMIT, LIGHT
 
+from .compilers import graphviz_counts, latex_pages, needs_graphviz, needs_latex
 from .hostile import LABELS, RUN, holds, hostile_feeds, hostile_net
 from .pictures import CASES, SVG, groups, parse, small
 from .readers import read_dot, read_tex, unescaped
@@ -71,22 +71,6 @@ def test_the_legend_is_in_every_format(name: str) -> None:
     for text in (drawing.svg, drawing.tex):
         assert all(words in text for kind, words in NAMES.items() if kind in kinds)
         assert not [words for kind, words in NAMES.items() if kind == "delay" and words in text]
-
-
-@pytest.mark.skipif(
-    not shutil.which("neato"), reason="no neato on the PATH: the DOT text was read by our own reader only"
-)
-def test_graphviz_reads_the_dot() -> None:
-    drawing = viz.draw(CASES["lstm-2"](), backward=True)
-    done = subprocess.run(["neato", "-n2", "-Tsvg"], input=drawing.dot, capture_output=True, text=True, check=True)
-    assert done.stdout.count('class="node ') >= drawing.nodes
-    assert len(re.findall(r'class="edge[ "]', done.stdout)) == drawing.edges + drawing.gradients
-
-
-@pytest.mark.skipif(not shutil.which("pdflatex"), reason="no pdflatex on the PATH: the TikZ text was not compiled")
-def test_latex_compiles_the_tikz(tmp_path: Path) -> None:
-    path = viz.draw(CASES["lstm-2"](), backward=True).save(tmp_path / "net.tex")
-    subprocess.run(["pdflatex", "-halt-on-error", path.name], cwd=tmp_path, check=True, capture_output=True)
 
 
 @pytest.mark.skipif(not shutil.which("rsvg-convert"), reason="no rsvg-convert on the PATH: PNG and PDF were not made")
@@ -188,6 +172,33 @@ def test_hostile_in_tikz(label: str) -> None:
     assert len(shown) >= drawing.nodes
     for words in shown:
         read_tex(re.sub(r"\\text(sub|super)script\{((?:[^{}]|\\[{}]|\{[^{}]*\})*)\}", r"\2", words))
+
+
+# What their own programs make of them
+@needs_graphviz
+def test_graphviz_draws_hostile_labels() -> None:
+    drawings = [hostile_drawing(label) for label in LABELS]
+    assert graphviz_counts([drawing.dot for drawing in drawings]) == [
+        (drawing.nodes, drawing.edges + drawing.gradients) for drawing in drawings
+    ]
+
+
+@needs_latex
+@pytest.mark.parametrize("labels", [LABELS[::15], pytest.param(LABELS, marks=pytest.mark.slow)], ids=["some", "all"])
+def test_latex_compiles_hostile_labels(labels: list[str], tmp_path: Path) -> None:
+    assert latex_pages([hostile_drawing(label).tex for label in labels], tmp_path) == len(labels)
+
+
+@needs_latex
+def test_latex_tells_of_what_is_wrong(tmp_path: Path) -> None:
+    broken = viz.draw(small()).tex.replace(r"\node[", r"\nude[", 1)
+    with pytest.raises(AssertionError, match="Undefined control sequence"):
+        latex_pages([broken], tmp_path)
+
+
+def hostile_drawing(label: str) -> Any:
+    badges = ("value", "gradient")
+    return viz.draw(hostile_net(label), backward=True, feeds=hostile_feeds(label), badges=badges)
 
 
 class Page(HTMLParser):
