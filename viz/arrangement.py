@@ -48,8 +48,12 @@ class Arrangement:
 
     def trunk(self, source: Key, row: int) -> Vertex:
         """Where the edges of `source` pass `row`: its box, or a passage above it."""
+        return self.vertices[self.trunk_index(source, row)]
+
+    def trunk_index(self, source: Key, row: int) -> int:
+        """The number of that vertex."""
         index = self.box[source]
-        return self.vertices[index if self.vertices[index].row == row else self.passage[source, row]]
+        return index if self.vertices[index].row == row else self.passage[source, row]
 
 
 def arrange(
@@ -224,7 +228,7 @@ def _align(arrangement: Arrangement) -> None:
         chains.setdefault(source, []).append(v)
     place = {v: i for order in arrangement.rows.values() for i, v in enumerate(order)}
     for source, chain in chains.items():
-        bounds = [_room(arrangement, v, place[v]) for v in chain]
+        bounds = [between(arrangement, v, place[v]) for v in chain]
         low, high = max(bound[0] for bound in bounds), min(bound[1] for bound in bounds)
         if low > high:
             continue
@@ -252,11 +256,11 @@ def _slack(arrangement: Arrangement, v: int, place: dict[int, int]) -> tuple[flo
     x = vertices[v].x
     if any(vertices[u].x == x and vertices[u].width for u in vertices[v].below + vertices[v].above):
         return x, x
-    low, high = _room(arrangement, v, place[v])
+    low, high = between(arrangement, v, place[v])
     return max(low, x - SLACK), min(high, x + SLACK)
 
 
-def _room(arrangement: Arrangement, v: int, i: int) -> tuple[float, float]:
+def between(arrangement: Arrangement, v: int, i: int) -> tuple[float, float]:
     """Between which places vertex number i of its row can stand."""
     row = arrangement.rows[arrangement.vertices[v].row]
     near = row[max(i - 1, 0) : i + 2]
