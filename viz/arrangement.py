@@ -18,6 +18,7 @@ from tinygraph.errors import DrawingError
 from .scene import Key
 from .spacing import spaced
 from .style import EDGE_GAP, GAP, SIDE
+from .trees import place_tree
 
 SWEEPS = 16
 SLACK = 12.0  # how far a box moves to make an edge straight
@@ -69,7 +70,8 @@ def arrange(
         for order in result.rows.values():
             order.sort(key=lambda v: rank[result.vertices[v].key])
     _order(result)
-    _place(result)
+    if not _place_as_tree(result):
+        _place(result)
     left = min((v.x - v.width / 2 for v in result.vertices), default=0.0)
     for vertex in result.vertices:
         vertex.x -= left
@@ -165,6 +167,26 @@ def _crossings(arrangement: Arrangement) -> int:
             for end in ends:
                 insort(seen, end)
     return total
+
+
+def _place_as_tree(arrangement: Arrangement) -> bool:
+    """Place a column that is one tree, upwards or downwards; whether it is."""
+    vertices = arrangement.vertices
+    for rising in (True, False):
+        parents = {v: ends for v, vertex in enumerate(vertices) if (ends := vertex.below if rising else vertex.above)}
+        single = all(len(ends) == 1 for ends in parents.values())
+        branched = len({ends[0] for ends in parents.values()}) < len(parents)
+        if single and branched and len(parents) == len(vertices) - 1 and not _crossings(arrangement):
+            places = place_tree(
+                arrangement.rows,
+                {v: ends[0] for v, ends in parents.items()},
+                lambda a, b: _gaps(arrangement, [a, b])[1],
+                rising,
+            )
+            for v, x in places.items():
+                vertices[v].x = round(x * 2) / 2
+            return True
+    return False
 
 
 def _place(arrangement: Arrangement) -> None:

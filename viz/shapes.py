@@ -219,7 +219,9 @@ def _set_ports(shape: Shape, rows: dict[Key, int], entries: dict[Key, dict[Road,
         full = shape.arrangement is not None
         local = [road for road in roads if full and road.kind == "local" and road.part in shape.middle]
         wishes = {road: _source_x(shape, rows, key, road) for road in local}
-        wishes |= _outside_wishes([road for road in roads if road not in wishes], wishes, shape.middle[key], low, high, gap)
+        wishes |= _outside_wishes(
+            [road for road in roads if road not in wishes], wishes, shape.middle[key], low, high, gap
+        )
         weights = [50.0 if road.kind == "local" else 1.0 for road in wishes]  # straight edges stay straight
         found = dict(zip(wishes, ports(list(wishes.values()), weights, low, high, gap), strict=True))
         lower = below.get(rows[key], [])
