@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from .geometry import Layout, Rectangle
 from .labels import clean
-from .looks import NAMES, Line, Looks, kinds_shown
+from .looks import CARRIED_WIDTH, FOLDED_DASH, NAMES, Line, Looks, kinds_shown
 from .marks import arrow, at, dash_of, number, shape, text
 from .reach_chart import cut_look
 from .scene import Scene
@@ -46,6 +46,9 @@ def samples(scene: Scene, layout: Layout, looks: Looks, lines: Sequence[Line]) -
     if any(weight.used for weight in scene.weights):
         look = f'rx="3" fill="none" stroke="{theme.quiet}" stroke-width="1.2"'
         yield _sample([f"<rect {at(Rectangle(0.0, 0.0, 11.0, 11.0))} {look}/>"], 11.0, "weight on an edge", theme)
+    if any(edge.folded for edge in scene.edges) and "delay" in {box.kind for box in scene.boxes}:
+        look = f'stroke="{theme.carried}" stroke-width="{CARRIED_WIDTH}"{dash_of(FOLDED_DASH)}'
+        yield _sample([f'<path d="M0 5.5H23" {look}/>'], 23.0, "before the first step", theme)
     if "attention" in kinds:
         yield _scale("weight of attention", [(weight, looks.attention(weight)) for weight in LOOKS], theme, "g")
     if "forced" in kinds:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -112,6 +112,7 @@ def draw(
     notation: Mapping[str, str] | None = None,
     legend: bool = True,
     attention: str = "",
+    colours: Sequence[str] = (),
 ) -> Drawing:
     """Draw an unrolled net, a stack of nets, a graph, a node, or nodes in lists and dicts: all that they depend on.
 
@@ -140,6 +141,7 @@ def draw(
     legend    whether what the boxes and lines mean stands below
     attention  the label of weights, such as "alpha", with which steps look at a memory: it is drawn as edges from what
               is remembered to the steps that look at it, as strong as the weights for these `feeds`
+    colours   names of parameters, such as ("W", "U"), that have the first colours: those of other pictures
 
     Raises `DrawingError` for what cannot be drawn, `GraphError` for nodes of different tapes,
     `UnknownNameError` for a notation of what is not drawn.
@@ -147,6 +149,8 @@ def draw(
     paint = theme_named(theme)
     if not isinstance(title, str):
         raise DrawingError(f"a title is text, not {title!r:.60}")
+    if isinstance(colours, str) or not all(isinstance(name, str) for name in colours):
+        raise DrawingError(f"colours={colours!r:.60} does not name parameters", fix='colours=("W", "U")')
     expect(truncation, (Truncated, type(None)), "a truncation is what tg.truncate returned", "tg.truncate(losses, ...)")
     if isinstance(what, Truncated):
         what, truncation = list(what.losses.values()), what
@@ -164,6 +168,7 @@ def draw(
             raise DrawingError("the weights of attention need values", fix="give feeds: net.initial(seed=0) | {...}")
         scene = attend(scene, find_looks(selection, attention), measures.values)
     scene = scene if fold is False else fold_rail(scene)
+    scene = replace(scene, colours=tuple(colours)) if colours else scene
     layout = lay_out(scene)
     description = _describe(scene)
     drawn = {box.id for box in scene.boxes}

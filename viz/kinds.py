@@ -29,6 +29,8 @@ class Kinds:
         self.places = places
         self.notation = notation
         self.clock = clock  # how a step is written
+        scopes = {node.scope for node in selection.nodes} - {""}
+        self.whole = scopes.pop() if len(scopes) == 1 else ""  # the scope of all: names go without it
         self.elements = names_of_elements(selection.nodes)
         self.states = set(selection.states) | _carried(selection.nodes)
         self.uses: Counter[int] = Counter([arg.id for node in selection.nodes for arg in node.args])
@@ -95,7 +97,7 @@ class Kinds:
         return (*name, Span(" = "), *operand, *sign), name
 
     def _leaf_name(self, node: Node, lane: str) -> Label:
-        name = _local(node.attrs.get("name") or node.label or node.op.name, lane)
+        name = _local(node.attrs.get("name") or node.label or node.op.name, lane or self.whole)
         if self.places[node.id] == RAIL:
             return self._name(node, name)
         index = node.attrs.get("index", node.step)
@@ -122,7 +124,7 @@ class Kinds:
         """How an operand is written into the sign of its user."""
         if arg.id in self.absorbed:
             return name_label(arg.label or str(arg.attrs["value"]))
-        return self._name(arg, _local(arg.attrs["name"], lane))
+        return self._name(arg, _local(arg.attrs["name"], lane or self.whole))
 
 
 def _carried(nodes: list[Node]) -> set[str]:

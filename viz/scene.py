@@ -98,6 +98,7 @@ class Scene:
     weights: list[Weight] = field(default_factory=list)  # that are written on edges
     enclosed: int = 0  # nodes that stand for themselves no more, in closed boxes
     elements: Mapping[int, str] = field(default_factory=dict)  # what each node is called, by id
+    colours: tuple[str, ...] = ()  # the names of parameters that have the first colours
 
     def has(self, place: Place) -> bool:
         """Whether a column has this place."""

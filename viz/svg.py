@@ -81,7 +81,7 @@ class _Writer:
         self.scene, self.layout, self.theme = scene, layout, theme
         self.looks = Looks(scene, theme)
         self.lines = [self.looks.line(edge) for edge in scene.edges]
-        self.junctions = find_junctions(layout.routes)
+        self.junctions = find_junctions(layout.routes, [scene.edges[route.edge].source for route in layout.routes])
         self.scale = self.looks.scale
 
     def document(self, caption: Caption) -> str:
@@ -188,12 +188,15 @@ class _Writer:
             )
 
     def _dots(self) -> Iterable[str]:
-        colours = {route.net: self.lines[route.edge].colour for route in self.layout.routes}
+        colours = self.looks.dots(self.layout.routes)
         for net, points in self.junctions.dots.items():
-            places = [f'cx="{number(x)}" cy="{number(y)}" r="{number(DOT)}"' for x, y in points]
-            if places:
-                dots = "".join(f'<circle class="junction" {place} fill="{colours[net]}"/>' for place in places)
-                yield f'<g id="{net}--dots">{dots}</g>'
+            if points:
+                dots = [
+                    f'<circle class="junction" cx="{number(x)}" cy="{number(y)}" r="{number(DOT)}" '
+                    f'fill="{colours.get((net, (x, y)), colours[net])}"/>'
+                    for x, y in points
+                ]
+                yield f'<g id="{net}--dots">{"".join(dots)}</g>'
 
     # Nodes
     def _nodes(self) -> Iterable[str]:

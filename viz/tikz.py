@@ -42,7 +42,8 @@ _COMMANDS = {
     "−": r"\ensuremath{-}", "·": r"\ensuremath{\cdot}", "⊙": r"\ensuremath{\odot}", "×": r"\ensuremath{\times}",
     "∑": r"\ensuremath{\Sigma}", "⋯": r"\ensuremath{\cdots}", "⋮": r"\ensuremath{\vdots}", "…": r"\dots{}",
     "⁻": r"\textsuperscript{{-}}", "∂": r"\ensuremath{\partial}", "′": r"\ensuremath{'}",
-    "≥": r"\ensuremath{\geq}", "≤": r"\ensuremath{\leq}",
+    "≥": r"\ensuremath{\geq}", "≤": r"\ensuremath{\leq}", "↑": r"\ensuremath{\uparrow}",
+    "→": r"\ensuremath{\rightarrow}",
     "α": r"\ensuremath{\alpha}", "β": r"\ensuremath{\beta}", "γ": r"\ensuremath{\gamma}", "δ": r"\ensuremath{\delta}",
     "ε": r"\ensuremath{\epsilon}", "ζ": r"\ensuremath{\zeta}", "η": r"\ensuremath{\eta}",
     "θ": r"\ensuremath{\theta}", "ι": r"\ensuremath{\iota}", "κ": r"\ensuremath{\kappa}",
@@ -172,10 +173,12 @@ class _Writer:
 
     def _dots(self) -> Iterator[str]:
         routes = self.layout.routes
-        colours = {route.net: self.looks.line(self.scene.edges[route.edge]).colour for route in routes}
-        for net, points in find_junctions(routes).dots.items():
+        colours = self.looks.dots(routes)
+        sources = [self.scene.edges[route.edge].source for route in routes]
+        for net, points in find_junctions(routes, sources).dots.items():
             for point in points:
-                yield rf"\fill[{self._colour(colours[net])}] {_xy(point)} circle ({number(DOT)}pt);"
+                colour = self._colour(colours.get((net, point), colours[net]))
+                yield rf"\fill[{colour}] {_xy(point)} circle ({number(DOT)}pt);"
 
     def _marks(self) -> Iterator[str]:
         for index, place, r in self.layout.marks:

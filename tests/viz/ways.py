@@ -43,7 +43,7 @@ class Seen:
     boxes: dict[str, Area] = field(default_factory=dict)
     marks: list[Area] = field(default_factory=list)
     edges: list[tuple[str, str, list[Point]]] = field(default_factory=list)  # from, to, points
-    words: list[tuple[str, float, Area, str]] = field(default_factory=list)  # text, size on the line, place, box
+    words: list[tuple[str, float, Area, str]] = field(default_factory=list)  # text, its smallest size, place, box
 
 
 def read_svg(svg: str) -> Seen:
@@ -111,7 +111,7 @@ def points_of(way: str) -> list[Point]:
 
 
 def words_of(element: Any, x: float, y: float, box: str) -> tuple[str, float, Area, str]:
-    """A line of text, with the place that it takes by the widths of the widest font."""
+    """A line of text, its smallest letters, and the place that it takes by the widths of the widest font."""
     size = float(element.get("font-size", "12.5"))
     bold = element.get("font-weight") == "bold"
     pieces = [(element.text or "", size, bold)]
@@ -122,7 +122,8 @@ def words_of(element: Any, x: float, y: float, box: str) -> tuple[str, float, Ar
     left = x + float(element.get("x", "0"))
     left -= {"middle": width / 2, "end": width}.get(element.get("text-anchor", "start"), 0.0)
     low = y + float(element.get("y", "0"))
-    return "".join(text for text, _, _ in pieces), size, Area(left, low - LETTERS * size, left + width, low), box
+    least = min((own for text, own, _ in pieces if text.strip()), default=size)
+    return "".join(text for text, _, _ in pieces), least, Area(left, low - LETTERS * size, left + width, low), box
 
 
 def faults(svg: str) -> list[str]:
