@@ -65,8 +65,8 @@ class _Writer:
 
     def nodes(self) -> Iterator[tuple[str, str, Attributes]]:
         """Name, label and attributes of every node."""
-        for i, (column, place) in enumerate(self.layout.headings):
-            yield self._words(f"heading--{i}", self.scene.columns[column].title, place, HEADER_TEXT)
+        for i, (column, spot) in enumerate(self.layout.headings):
+            yield self._words(f"heading--{i}", self.scene.columns[column].title, spot, HEADER_TEXT)
         for box, r in zip(self.scene.boxes, self.layout.boxes, strict=True):
             look = _box(box.kind, plain(box.label), self.looks.paint(box), r, TEXT if box.column >= 0 else None)
             about = {"class": f"node {box.classes}", "tooltip": box.detail}

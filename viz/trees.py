@@ -58,7 +58,8 @@ def _joined(
     """Branches side by side, each as near to those before it as can be, and the place above their middle."""
     if not branches:
         return Branch([], 0.0, 0.0)
-    whole, roots = branches[0], []
+    whole = branches[0]
+    roots: list[float] = []
     for name, branch in zip(names, branches, strict=True):
         moved[name] = 0.0
         if roots:

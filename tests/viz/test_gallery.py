@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,13 @@ import pytest
 import tinygraph as tg
 from tinygraph import models, viz
 from tinygraph.graph import cone
-from tinygraph.viz import arrangement
+from tinygraph.viz import arrangement, shapes
+from tinygraph.viz.straightening import JOG
 
 from .compilers import graphviz_counts, latex_pages, needs_graphviz, needs_latex
 from .pictures import groups
 from .test_levels import random_net
-from .ways import faults, read_svg
+from .ways import crossings, faults, jogs, read_svg
 
 SLIDE = (960.0, 540.0)  # points: 13.33 x 7.5 inches
 READABLE = 8.0
@@ -61,7 +63,7 @@ def test_text_is_legible_on_a_slide() -> None:
 
 def test_what_is_counted_is_drawn(drawings: dict[str, Any]) -> None:
     for name, drawing in drawings.items():
-        whole = getattr(drawing, "drawing", drawing)
+        whole = drawing_of(drawing)
         if not name.startswith("legend"):
             counted = whole.nodes, whole.edges, whole.gradients
             assert counted == tuple(len(groups(whole, word)) for word in ("node", "edge", "gradient")), name
@@ -100,6 +102,32 @@ def test_no_better_order_removes_a_crossing(gallery: Any, monkeypatch: pytest.Mo
         viz.draw(random_net(seed))
     assert len(seen) > 100
     assert all(seen)
+
+
+def test_no_edge_steps_aside(drawings: dict[str, Any]) -> None:
+    for name, drawing in drawings.items():
+        if drawing_of(drawing).layout is not None:
+            assert jogs([route.points for route in drawing_of(drawing).layout.routes], JOG) == [], name
+
+
+def test_edges_into_one_box_do_not_cross(gallery: Any, drawings: dict[str, Any], monkeypatch: Any) -> None:
+    """But for looks at a memory: they pass over the state that the encoder hands on."""
+    crossed = {name: crossed_ends(drawing_of(drawing)) for name, drawing in drawings.items()}
+    assert {name for name, often in crossed.items() if often} <= {"attention"}
+    monkeypatch.setattr(shapes, "FROM_LEFT", ())
+    assert crossed_ends(gallery.compositions()["teacher-forced"]) > 0
+
+
+def drawing_of(picture: Any) -> Any:
+    return getattr(picture, "drawing", picture)
+
+
+def crossed_ends(drawing: Any) -> int:
+    """How often two edges that end in the same box cross."""
+    into: dict[int, list[Any]] = {}
+    for route in drawing.layout.routes if drawing.layout else ():
+        into.setdefault(drawing.scene.edges[route.edge].target, []).append(route.points)
+    return sum(crossings(a, b) for ways in into.values() for a, b in combinations(ways, 2))
 
 
 @pytest.mark.parametrize("seeds", [range(0, 60), pytest.param(range(60, 200), marks=pytest.mark.slow)])

@@ -126,6 +126,33 @@ def words_of(element: Any, x: float, y: float, box: str) -> tuple[str, float, Ar
     return "".join(text for text, _, _ in pieces), least, Area(left, low - LETTERS * size, left + width, low), box
 
 
+def jogs(ways: list[list[Point]], least: float) -> list[list[Point]]:
+    """Ways that step aside by less than `least`, and go on in their direction."""
+    return [
+        way
+        for way in ways
+        if any(
+            a[0] == b[0] and b[1] == c[1] and c[0] == d[0] and 0 < abs(b[0] - c[0]) < least
+            for a, b, c, d in zip(way, way[1:], way[2:], way[3:], strict=False)
+        )
+    ]
+
+
+def crossings(one: list[Point], other: list[Point]) -> int:
+    """How often two ways cross; lines that touch do not."""
+    pairs = [(one, other), (other, one)]
+    return sum(
+        a[1] == b[1] and c[0] == d[0] and _within(c[0], a[0], b[0]) and _within(a[1], c[1], d[1])
+        for across, up in pairs
+        for a, b in pairwise(across)
+        for c, d in pairwise(up)
+    )
+
+
+def _within(x: float, a: float, b: float) -> bool:
+    return min(a, b) < x < max(a, b)
+
+
 def faults(svg: str) -> list[str]:
     """What nobody wants to see in a picture."""
     seen = read_svg(svg)
