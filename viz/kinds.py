@@ -62,15 +62,16 @@ class Kinds:
     def part(self, node: Node) -> str:
         """What the node is called in the cell, the same at every step: x for an input x_3 of step 3.
 
-        An operation without a name goes by its sign and the shared parameters that it uses, so that U h is known from
-        W x where a first step has no past.
+        An operation without a name goes by its sign, the shared parameters that it uses, and what it uses of its own
+        step that has a name, so that U h is known from W x, and z * h from r * h, where a first step has no past.
         """
         where = node.where
         name = where.label.removesuffix(f"_{where.step}") if node.op.leaf else where.label
         if name:
             return f"={name}"
-        weights = [arg.attrs["name"] for arg in node.args if arg.id in self.shared]
-        return " ".join([node.op.name, *weights]) if weights else node.op.name
+        known = [arg.attrs["name"] for arg in node.args if arg.id in self.shared]
+        known += [arg.label for arg in node.args if arg.label and not arg.op.leaf and arg.step == where.step]
+        return " ".join([node.op.name, *known]) if known else node.op.name
 
     def label(self, node: Node, lane: str) -> Label:
         """What is written in the box of a node."""

@@ -36,8 +36,9 @@ class Selection:
 def select(what: Any, backward: bool) -> Selection:
     """The nodes to draw of an unrolled net, a graph, a node, or a nesting of nodes. Raises `DrawingError`."""
     roots = _roots(what)
-    reached = [node for node in cone(roots) if not node.backward]
-    needed = {arg.id for node in reached for arg in node.args} | {root.id for root in roots}
+    asked = [root for root in roots if not root.backward] or roots
+    reached = [node for node in cone(asked) if not node.backward]
+    needed = {arg.id for node in reached for arg in node.args} | {root.id for root in asked}
     forward = [node for node in reached if node.id in needed or node.op.name != "constant"]  # constants of the gradient
     if not forward:
         raise DrawingError(
