@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from .below import in_lines, notes, samples
+from .below import in_lines, in_svg, notes, samples
 from .dots import find_junctions
 from .geometry import Layout, Rectangle, Route
 from .labels import clean, plain, shortened
@@ -88,7 +88,7 @@ class _Writer:
         theme, layout = self.theme, self.layout
         top = MARGIN + (TITLE_TEXT * 1.5 if caption.shown_title else 0)
         foot = top + layout.height + SMALL_TEXT * 1.4
-        told = notes(self.scene, theme) if caption.legend else []
+        told = notes(self.scene) if caption.legend else []
         title_width = text_width(caption.shown_title, TITLE_TEXT, bold=True)
         room = max([LEGEND_WIDTH, layout.width, title_width, *[width for _, width in told]])
         kinds = samples(self.scene, layout, self.looks, self.lines) if caption.legend else ()
@@ -116,7 +116,7 @@ class _Writer:
         lines.append("</g>")
         for kind, entries in (("legend", legend), ("notes", below)):
             place = f"translate({number(MARGIN)} {number(foot)})"
-            lines += [f'<g class="{kind}" transform="{place}">', *entries, "</g>"]
+            lines += [f'<g class="{kind}" transform="{place}">', *in_svg(entries, self.looks), "</g>"]
         return "\n".join([*lines, "</svg>", ""])
 
     # Behind

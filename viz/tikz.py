@@ -1,8 +1,8 @@
 r"""Pictures in TikZ, for papers: a document of its own (`pdflatex net.tex`), all in ASCII.
 
 Each box is a node named as in the SVG, (h_3), so that more can be drawn around it; looks are styles at the head of
-the picture, one for each kind. The legend has the kinds of boxes. A character that LaTeX has no
-command for is written \glyph{1F600}: XeLaTeX and LuaLaTeX show it where the font has it, pdfLaTeX its number.
+the picture, one for each kind. A character that LaTeX has no command for is written \glyph{1F600}: XeLaTeX and LuaLaTeX
+show it where the font has it, pdfLaTeX its number.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from itertools import cycle, pairwise
 from unicodedata import normalize
 
+from .below import MIDDLE, SAMPLE, Box, Part, Patch, Stroke, Words, in_lines, notes, samples
 from .dots import find_junctions
 from .geometry import Layout, Point, Rectangle
 from .labels import Label, Span, clean
-from .looks import NAMES, Line, Looks, kinds_shown
+from .looks import Line, Looks
 from .marks import DOUBLE, clean_keeping_spaces, corners, inset, number, radius
 from .reach_chart import TITLES
 from .scene import Scene
@@ -26,13 +27,13 @@ from .style import (
     DOT,
     FAINT,
     HEADER_TEXT,
+    LEGEND_WIDTH,
     SMALL_TEXT,
     SUBSCRIPT,
     TAG_SCALE,
     TEXT,
     Paint,
     Theme,
-    text_width,
 )
 
 _COMMANDS = {
@@ -166,7 +167,7 @@ class _Writer:
 
     def _edge(self, line: Line, points: list[Point], style: str) -> str:
         dash = f", {_dashes(line.dash)}" if line.dash else ""
-        look = f"{style}, draw={self._colour(line.colour)}, line width={number(line.width)}pt{dash}"
+        look = f"{style}{', ' * bool(style)}draw={self._colour(line.colour)}, line width={number(line.width)}pt{dash}"
         shortest = min(abs(x - u) + abs(y - v) for (x, y), (u, v) in pairwise(points))
         bend = f", rounded corners={number(shortest / 2)}pt" if shortest < 2 * BEND else ""
         return rf"\draw[{look}{bend}] {' -- '.join(map(_xy, points))};"
@@ -202,12 +203,29 @@ class _Writer:
             yield rf"\node[{words}] ({box.id}) at {_xy(r.middle)} {{{_label(box.label)}}};"
 
     def _legend(self) -> Iterator[str]:
-        x, y = 0.0, self.layout.height + 2 * SMALL_TEXT
-        for kind in kinds_shown(self.scene):
-            paint, r = self.looks.sample(kind), Rectangle(x, y, 18.0, 11.0)
-            yield rf"\fill[{self._paint(paint)}, draw] {_outline(kind, r)};"
-            yield self._text((x + 23, y + 5.5), NAMES[kind], SMALL_TEXT, "west")
-            x += 37 + text_width(NAMES[kind], SMALL_TEXT, bold=True)
+        lines = [self.looks.line(edge) for edge in self.scene.edges]
+        room = max(LEGEND_WIDTH, self.layout.width)
+        kinds, _, row = in_lines(samples(self.scene, self.layout, self.looks, lines), room, 0)
+        told, _, _ = in_lines(notes(self.scene), room, row)
+        for x, y, parts in [*kinds, *told]:
+            yield rf"\begin{{scope}}[shift={{{_xy((x, y + self.layout.height + 2 * SMALL_TEXT))}}}]"
+            yield from map(self._part, parts)
+            yield r"\end{scope}"
+
+    def _part(self, part: Part) -> str:
+        """A part of what stands below the picture."""
+        quiet = self._colour(self.theme.quiet)
+        match part:
+            case Box(kind):
+                return rf"\draw[{self._paint(self.looks.sample(kind))}] {_outline(kind, SAMPLE)};"
+            case Patch(place, fill):
+                look = f"fill={self._colour(fill)}" if fill else f"draw={quiet}, line width=1.2pt, rounded corners=3pt"
+                return rf"\path[{look}] {_rectangle(place)};"
+            case Stroke(start, end, line, head):
+                return self._edge(line, [(start, MIDDLE), (end, MIDDLE)], f"-{_TIP}" if head else "")
+            case Words(x, words):
+                look = f"anchor=mid west, text={quiet}, font={_font(SMALL_TEXT)}"
+                return rf"\node[{look}] at {_xy((x, MIDDLE))} {{{in_tex(words)}}};"
 
     def _chart(self) -> Iterator[str]:
         """The pairs that a truncation keeps: full squares; t upwards, s to the right."""
