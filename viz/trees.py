@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-STRAIGHT = 12.0  # how far from the middle a box may stand to be straight over the middle branch
+STRAIGHT = 20.0  # how far from the middle a box may stand to be straight over the middle branch
 
 
 class Branch(NamedTuple):

@@ -83,6 +83,18 @@ def test_png_and_pdf(tmp_path: Path) -> None:
     assert drawing.save(tmp_path / "a.pdf").read_bytes().startswith(b"%PDF")
 
 
+def test_tikz_says_below_what_the_svg_says() -> None:
+    net = CASES["lstm-3"]()
+    losses = {t: tg.sum(h**2, name="L") for t, h in net.output.items()}
+    chunks = tg.truncate(losses, net.parameters, mode="chunk", k1=2)
+    for drawing in (viz.draw(chunks, detail="cell", backward=True), viz.draw(small(), backward=True)):
+        below = [g for g in parse(drawing).iter(f"{SVG}g") if g.get("class") in ("legend", "notes")]
+        said = [text.text or "" for g in below for text in g.iter(f"{SVG}text")]
+        shown = [read_tex(words) for words in re.findall(r"^\\node\[anchor=mid west.*\{(.*)\};$", drawing.tex, re.M)]
+        assert shown == said
+        assert said
+
+
 def test_without_a_converter_the_fix_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(output, "find_spec", lambda name: None)
