@@ -73,7 +73,9 @@ class Drawing:
     def parts(self, language: str) -> tuple[Scene, Layout]:
         """Scene and layout. Raises `DrawingError` for a picture that is put together of others."""
         if self.scene is None or self.layout is None:
-            raise DrawingError(f"pictures side by side are not written in {language}", fix="save each of them alone")
+            raise DrawingError(
+                f"pictures side by side are not written in {language}, nor is the legend alone", fix="save one picture"
+            )
         return self.scene, self.layout
 
     def save(self, path: str | os.PathLike[str]) -> Path:
