@@ -98,12 +98,15 @@ class Looks:
         colour = mixed(self.theme.background, self.theme.attention, LEAST_OPACITY + (1 - LEAST_OPACITY) * share)
         return Line(colour, "", EDGE_WIDTH + ATTENTION_WIDTH * share, "attention")
 
-    def dots(self, routes: Sequence[Route]) -> dict[Any, str]:
-        """The colour of the dots of each net, and of those at a place where lines of a net differ in colour."""
+    def dots(self, routes: Sequence[Route], lines: Sequence[Line]) -> dict[Any, str]:
+        """The colour of the dots of each net, and of those at a place where lines of a net differ in colour.
+
+        `lines` are the looks of the edges, by their numbers.
+        """
         found: dict[Any, str] = {}
         for route in routes:
             edge = self.scene.edges[route.edge]
-            colour = found[route.net] = self.line(edge).colour
+            colour = found[route.net] = lines[route.edge].colour
             if edge.marks or edge.attention is not None:
                 found |= {(route.net, point): colour for point in route.points}
         return found | self._attention_dots(routes)

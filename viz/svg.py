@@ -188,7 +188,7 @@ class _Writer:
             )
 
     def _dots(self) -> Iterable[str]:
-        colours = self.looks.dots(self.layout.routes)
+        colours = self.looks.dots(self.layout.routes, self.lines)
         for net, points in self.junctions.dots.items():
             if points:
                 dots = [

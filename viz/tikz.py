@@ -107,6 +107,7 @@ class _Writer:
     def __init__(self, scene: Scene, layout: Layout, theme: Theme) -> None:
         self.scene, self.layout, self.theme = scene, layout, theme
         self.looks = Looks(scene, theme)
+        self.lines = [self.looks.line(edge) for edge in scene.edges]
         self.colours: dict[str, str] = {}
 
     def document(self, description: str) -> str:
@@ -158,7 +159,7 @@ class _Writer:
     def _edges(self) -> Iterator[str]:
         forward = f"edge, opacity={FAINT}" if self.looks.scale else "edge"  # gradients come to the fore
         for route in self.layout.routes:
-            yield self._edge(self.looks.line(self.scene.edges[route.edge]), route.points, forward)
+            yield self._edge(self.lines[route.edge], route.points, forward)
         for route in self.layout.gradients:
             edge = self.scene.edges[route.edge]
             joint = route.net == self.scene.boxes[edge.target].id  # dashes begin at the common end of a net
@@ -174,7 +175,7 @@ class _Writer:
 
     def _dots(self) -> Iterator[str]:
         routes = self.layout.routes
-        colours = self.looks.dots(routes)
+        colours = self.looks.dots(routes, self.lines)
         sources = [self.scene.edges[route.edge].source for route in routes]
         for net, points in find_junctions(routes, sources).dots.items():
             for point in points:
@@ -203,9 +204,8 @@ class _Writer:
             yield rf"\node[{words}] ({box.id}) at {_xy(r.middle)} {{{_label(box.label)}}};"
 
     def _legend(self) -> Iterator[str]:
-        lines = [self.looks.line(edge) for edge in self.scene.edges]
         room = max(LEGEND_WIDTH, self.layout.width)
-        kinds, _, row = in_lines(samples(self.scene, self.layout, self.looks, lines), room, 0)
+        kinds, _, row = in_lines(samples(self.scene, self.layout, self.looks, self.lines), room, 0)
         told, _, _ = in_lines(notes(self.scene), room, row)
         for x, y, parts in [*kinds, *told]:
             yield rf"\begin{{scope}}[shift={{{_xy((x, y + self.layout.height + 2 * SMALL_TEXT))}}}]"

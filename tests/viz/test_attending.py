@@ -91,7 +91,7 @@ def test_a_dot_is_as_strong_as_what_goes_on_from_it() -> None:
     looks = Looks(Scene([], [], boxes=boxes, edges=edges), THEMES["light"])
     near = Route(0, "a", Way(((0, 0), (0, -10), (5, -10), (5, -20))), 0.0)
     far = Route(1, "b", Way(((0, 0), (0, -15), (9, -15), (9, -20))), 0.0)
-    dots = looks.dots([near, far])
+    dots = looks.dots([near, far], [looks.line(edge) for edge in edges])
     assert dots["a", (0, -10)] == dots["b", (0, -15)] == looks.attention(0.9).colour != looks.attention(0.1).colour
 
 
