@@ -131,7 +131,8 @@ def draw(
     feeds     values of parameters and inputs. With `backward`, edges get the width and colour of log10 of the norm of
               the gradient that goes along them: that of the sum of what is differentiated. An edge that stands for
               several has the root of the sum of their squares
-    badges    small numbers in the boxes: "value", "norm", "gradient" (norms are over entries and examples), "shape"
+    badges    small numbers in the boxes: "value", "norm", "gradient" (its norm, but that of one number with its sign),
+              "shape"; norms are over entries and examples
     title     a heading
     fold      "auto" folds more than 8 steps into the first 3 and last 2; (first, last) says how many to
               draw; True always folds, False never. Columns of more than 120 boxes are cut, unless False,

@@ -46,6 +46,7 @@ class Box(NamedTuple):
     name: Label = ()  # the label without its equation
     op: str = ""
     step: int | None = None
+    scope: str = ""
 
 
 class Mark(NamedTuple):
@@ -316,6 +317,7 @@ def node_box(node: Node, kinds: Kinds, key: Key, column: int, lane: str, badge: 
         name + badge,
         node.op.name,
         where.step,
+        where.scope,
     )
 
 

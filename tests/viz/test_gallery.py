@@ -13,8 +13,10 @@ import pytest
 
 import tinygraph as tg
 from tinygraph import models, viz
+from tinygraph.errors import DrawingError
 from tinygraph.graph import cone
-from tinygraph.viz import arrangement, shapes
+from tinygraph.models.catalogue import SYSTEMS
+from tinygraph.viz import arrangement, closing, shapes
 from tinygraph.viz.straightening import JOG
 
 from .compilers import graphviz_counts, latex_pages, needs_graphviz, needs_latex
@@ -69,10 +71,15 @@ def test_what_is_counted_is_drawn(drawings: dict[str, Any]) -> None:
             assert counted == tuple(len(groups(whole, word)) for word in ("node", "edge", "gradient")), name
 
 
+VARIED = ("nodes", "chunks", "attention", "teacher-forced", "delays")  # all that a picture can have
+
+
 @needs_latex
-def test_latex_compiles_every_picture(drawings: dict[str, Any], tmp_path: Path) -> None:
-    texts = [drawing.tex for drawing in drawings.values() if getattr(drawing, "scene", None)]
-    assert latex_pages(texts, tmp_path) == len(texts) > 12
+@pytest.mark.parametrize("every", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["varied", "every"])
+def test_latex_compiles_the_pictures(drawings: dict[str, Any], tmp_path: Path, every: bool) -> None:
+    own = {name: drawing for name, drawing in drawings.items() if getattr(drawing, "scene", None)}
+    texts = [own[name].tex for name in (own if every else VARIED)]
+    assert latex_pages(texts, tmp_path) == len(texts)
 
 
 @needs_graphviz
@@ -128,6 +135,31 @@ def crossed_ends(drawing: Any) -> int:
     for route in drawing.layout.routes if drawing.layout else ():
         into.setdefault(drawing.scene.edges[route.edge].target, []).append(route.points)
     return sum(crossings(a, b) for ways in into.values() for a, b in combinations(ways, 2))
+
+
+DEEP = ("translator_deep", "translator_both_ways_deep", "glimpses")
+
+
+@pytest.mark.parametrize("names", [DEEP, pytest.param(tuple(SYSTEMS), marks=pytest.mark.slow)], ids=["deep", "all"])
+def test_systems_are_tidy(names: tuple[str, ...]) -> None:
+    for name in names:
+        outputs = list(SYSTEMS[name].build(3).outputs)
+        for detail in ("cell", "gates"):
+            assert faults(viz.draw(outputs, detail=detail).svg) == [], (name, detail)
+
+
+def test_cells_that_stand_in_one_lane_are_told_apart_by_scope() -> None:
+    """A deep translator's scopes feed each other within a step, so that it has one lane."""
+    scene, _ = viz.draw(list(SYSTEMS["translator_both_ways_deep"].build(3).outputs), detail="cell").parts("this")
+    cells = [box for box in scene.boxes if box.kind == "cell" and box.step == 2]
+    assert len(scene.lanes) == 1
+    assert len(cells) == len({box.scope for box in cells}) > 5
+
+
+def test_cells_that_feed_each_other_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(closing, "_cell", lambda state, scope: (*state[:2], "cell", state[3]))
+    with pytest.raises(DrawingError, match=r'(?s)feed each other in turn.*detail="gates"'):
+        viz.draw(list(SYSTEMS["translator_both_ways_deep"].build(3).outputs), detail="cell")
 
 
 @pytest.mark.parametrize("seeds", [range(0, 60), pytest.param(range(60, 200), marks=pytest.mark.slow)])
