@@ -32,7 +32,7 @@ class Kinds:
         scopes = {node.scope for node in selection.nodes} - {""}
         self.whole = scopes.pop() if len(scopes) == 1 else ""  # the scope of all: names go without it
         self.elements = names_of_elements(selection.nodes)
-        self.states = set(selection.states) | _carried(selection.nodes)
+        self.states = selection.homes | _carried(selection.nodes)  # scopes and labels
         self.uses: Counter[int] = Counter([arg.id for node in selection.nodes for arg in node.args])
         open_uses = self.uses.copy()
         self.objective: set[int] = set()  # real scalars that lead to scalars only
@@ -53,7 +53,7 @@ class Kinds:
         if node.op.leaf:
             return "mask" if node.op.name == "input" and node.kind == "boolean" else node.op.name
         where = node.where
-        if where.label in self.states and where.step is not None:
+        if (where.scope, where.label) in self.states and where.step is not None:
             return "state"
         if node.id in self.objective and (where.label or not self.uses[node.id]):
             return "loss"
@@ -128,18 +128,20 @@ class Kinds:
         return self._name(arg, _local(arg.attrs["name"], lane or self.whole))
 
 
-def _carried(nodes: list[Node]) -> set[str]:
-    """The labels of what is computed at a step and read at a later one."""
-    found: set[str] = set()
+def _carried(nodes: list[Node]) -> set[tuple[str, str]]:
+    """The scopes and labels of what is computed at a step and read at a later one, or by its own scope at another."""
+    found: set[tuple[str, str]] = set()
     steps = {node.id: node.step for node in nodes}
     for node in nodes:
         step = steps[node.id]
         if step is not None:
             for arg in node.args:
                 earlier = steps[arg.id]
-                if earlier is not None and earlier < step and not arg.op.leaf:
-                    found.add(arg.label)
-    return found - {""}
+                if earlier is None or earlier == step or arg.op.leaf or not arg.label:
+                    continue
+                if earlier < step or arg.scope == node.scope:
+                    found.add((arg.scope, arg.label))
+    return found
 
 
 def _local(name: str, lane: str) -> str:

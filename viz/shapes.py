@@ -196,7 +196,7 @@ def _free(x: float, below: list[float], beside: list[float], low: float, high: f
     Where there is none `apart` from those beside it, bare ones may come as near as two edges can be told apart.
     """
     for least in (apart, NEAR) if apart < PORT_GAP else (apart,):
-        for shift in (0.0, 4.0, -4.0, 5.0, -5.0, 8.0, -8.0, 12.0, -12.0):
+        for shift in (0.0, 4.0, -4.0, NEAR, -NEAR, 5.0, -5.0, 8.0, -8.0, 12.0, -12.0):
             if (
                 low <= x + shift <= high
                 and all(abs(x + shift - other) >= NEAR for other in below)

@@ -345,3 +345,12 @@ def test_the_legend_has_every_kind() -> None:
             assert float(element.get("x", "")) + text_width(element.text or "", 12.5) <= width
     with pytest.raises(DrawingError, match="theme"):
         viz.legend(theme="grey")
+
+
+def test_a_name_is_a_state_in_its_own_scope() -> None:
+    """An LSTM carries its c, a GRU has a candidate of that name; a net that runs backwards carries its state too."""
+    lower = models.bidirectional(models.gru, 3, I=2, H=2, scope="gru")
+    upper = tg.unroll(models.lstm, steps=3, H=2, inputs={"x": lower.output}, scope="lstm")
+    scene, _ = viz.draw(list(upper.output.values())).parts("this")
+    states = {(box.scope, box.key[2]) for box in scene.boxes if box.kind == "state"}
+    assert states == {("lstm", "=h"), ("lstm", "=c"), ("gru/forward", "=h"), ("gru/backward", "=h")}
