@@ -125,7 +125,8 @@ def draw(
               whose gradients are among the roots; without any, the parameters)
     detail    "cell": each step of a cell is one box, with the weights written on the edges, the figure of lectures;
               "gates": each operation is a box; "nodes": with its local derivatives on the edges that enter it
-    rolled    draw one step for all: what is read from another step comes round through a box that delays it
+    rolled    draw one step for all: what is read from another step comes round through a box that delays it. With
+              `backward` and `feeds`, gradients are those of all steps together
     open      scopes that are shown in whole, such as {"layer1"}, where the rest is closed
     closed    scopes of which each step is one box, where the rest is open
     feeds     values of parameters and inputs. With `backward`, edges get the width and colour of log10 of the norm of
@@ -160,11 +161,14 @@ def draw(
     reach = Reach(truncation.first) if truncation else None
     selection = select(what, bool(backward))
     shown = badges_named(badges, feeds is not None)
-    _check_rolled(rolled and (feeds is not None or bool(shown) or reach is not None))
+    _check_rolled(rolled and bool(shown or reach or attention or (feeds is not None and not backward)))
     measures = measure(selection, feeds) if feeds is not None else NO_MEASURES
     if detail == "nodes":
         measures = replace(measures, slopes=slope_values(selection, feeds) if feeds is not None else {})
-    scene = roll_up(selection, notation) if rolled else build_scene(selection, fold, notation, reach, measures, shown)
+    if rolled:
+        scene = roll_up(selection, notation, measures)
+    else:
+        scene = build_scene(selection, fold, notation, reach, measures, shown)
     scene = close(scene, closed_lanes(scene.lanes, detail, open, closed))
     if attention:
         if feeds is None:
@@ -195,7 +199,7 @@ def draw(
 def _check_rolled(more: bool) -> None:
     if more:
         raise DrawingError(
-            "a rolled picture is of all steps at once: it has no numbers and no truncation",
+            "a rolled picture is of all steps at once: it has no numbers of one of them, and no truncation",
             fix="draw these unrolled; viz.side_by_side puts the two beside each other",
         )
 

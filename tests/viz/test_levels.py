@@ -6,6 +6,7 @@ import random
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 
 import tinygraph as tg
@@ -266,7 +267,27 @@ def test_a_graph_without_steps_rolls_up() -> None:
     assert "delay 1" in texts(drawing)
 
 
-def test_a_rolled_picture_has_no_numbers() -> None:
+@pytest.mark.parametrize("detail", ["gates", "cell"])
+def test_rolled_gradients_are_those_of_all_steps(detail: str) -> None:
+    net, loss = with_loss(4)
+    rng = np.random.default_rng(0)
+    feeds = net.initial(0) | {"V": rng.standard_normal((5, 4)), "x": rng.standard_normal((4, 3)), "y": [0, 1, 2, 3]}
+    found = []
+    for rolled in (True, False):
+        drawing = viz.draw(loss, rolled=rolled, backward=True, feeds=feeds, detail=detail)
+        scene, squares = drawing.parts("this")[0], dict[str, float]()
+        for edge in scene.edges:
+            uses = [(scene.weights[mark.weight].id, mark.share) for mark in edge.marks if mark.weight is not None]
+            uses += [(scene.boxes[edge.source].id, edge.share)] * (scene.boxes[edge.source].column < 0)
+            for name, share in uses:
+                squares[name] = squares.get(name, 0.0) + (share or 0.0) ** 2
+        found.append(squares)
+    assert found[0].keys() == found[1].keys() >= {"U", "V", "W"}
+    assert found[0] == pytest.approx(found[1])
+    assert all(found[0].values())
+
+
+def test_a_rolled_picture_has_no_numbers_of_one_step() -> None:
     net = unrolled(CELLS["elman"], 3)
     with pytest.raises(DrawingError, match="rolled"):
         viz.draw(net, rolled=True, feeds=net.initial())
