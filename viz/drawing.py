@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -85,7 +85,9 @@ class Drawing:
     def parts(self, language: str) -> Parts:
         """All boxes and edges, and their places. Raises `DrawingError` for a picture that is put together of others."""
         if self.whole is None:
-            raise DrawingError(f"pictures side by side are not written in {language}", fix="save each of them alone")
+            raise DrawingError(
+                f"pictures side by side are not written in {language}, nor is the legend alone", fix="save one picture"
+            )
         return self.whole()
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -124,6 +126,7 @@ def draw(
     notation: Mapping[str, str] | None = None,
     legend: bool = True,
     attention: str = "",
+    colours: Sequence[str] = (),
 ) -> Drawing:
     """Draw an unrolled net, a stack of nets, a graph, a node, or nodes in lists and dicts: all that they depend on.
 
@@ -134,13 +137,15 @@ def draw(
               whose gradients are among the roots; without any, the parameters)
     detail    "cell": each step of a cell is one box, with the weights written on the edges, the figure of lectures;
               "gates": each operation is a box; "nodes": with its local derivatives on the edges that enter it
-    rolled    draw one step for all: what is read from another step comes round through a box that delays it
+    rolled    draw one step for all: what is read from another step comes round through a box that delays it. With
+              `backward` and `feeds`, gradients are those of all steps together
     open      scopes that are shown in whole, such as {"layer1"}, where the rest is closed
     closed    scopes of which each step is one box, where the rest is open
     feeds     values of parameters and inputs. With `backward`, edges get the width and colour of log10 of the norm of
               the gradient that goes along them: that of the sum of what is differentiated. An edge that stands for
               several has the root of the sum of their squares
-    badges    small numbers in the boxes: "value", "norm", "gradient" (norms are over entries and examples), "shape"
+    badges    small numbers in the boxes: "value", "norm", "gradient" (its norm, but that of one number with its sign),
+              "shape"; norms are over entries and examples
     title     a heading
     fold      "auto" folds more than 8 steps into the first 3 and last 2; (first, last) says how many to
               draw; True always folds, False never. Columns of more than 120 boxes are cut, unless False,
@@ -152,6 +157,7 @@ def draw(
     legend    whether what the boxes and lines mean stands below
     attention  the label of weights, such as "alpha", with which steps look at a memory: it is drawn as edges from what
               is remembered to the steps that look at it, as strong as the weights for these `feeds`
+    colours   names of parameters, such as ("W", "U"), that have the first colours: those of other pictures
 
     Raises `DrawingError` for what cannot be drawn, `GraphError` for nodes of different tapes,
     `UnknownNameError` for a notation of what is not drawn.
@@ -159,13 +165,15 @@ def draw(
     paint = theme_named(theme)
     if not isinstance(title, str):
         raise DrawingError(f"a title is text, not {title!r:.60}")
+    if isinstance(colours, str) or not all(isinstance(name, str) for name in colours):
+        raise DrawingError(f"colours={colours!r:.60} does not name parameters", fix='colours=("W", "U")')
     expect(truncation, (Truncated, type(None)), "a truncation is what tg.truncate returned", "tg.truncate(losses, ...)")
     if isinstance(what, Truncated):
         what, truncation = list(what.losses.values()), what
     reach = Reach(truncation.first) if truncation else None
     selection = select(what, bool(backward))
     noted = badges_named(badges, feeds is not None)
-    _check_rolled(rolled and (feeds is not None or bool(noted) or reach is not None))
+    _check_rolled(rolled and bool(noted or reach or attention or (feeds is not None and not backward)))
     measures = measure(selection, feeds) if feeds is not None else NO_MEASURES
     if detail == "nodes":
         measures = replace(measures, slopes=slope_values(selection, feeds) if feeds is not None else {})
@@ -175,12 +183,13 @@ def draw(
     @no_garbage_collection()
     def laid_out(repeats: bool = False) -> Parts:
         if rolled:
-            scene = roll_up(selection, notation)
+            scene = roll_up(selection, notation, measures)
         else:
             scene = build_scene(selection, fold, notation, reach, measures, noted, repeats)
         scene = close(scene, closed_lanes(scene.lanes, detail, open, closed))
         scene = attend(scene, find_looks(selection, attention), measures.values) if attention else scene
         scene = scene if fold is False else fold_rail(scene)
+        scene = replace(scene, colours=tuple(colours)) if colours else scene
         return scene, lay_out(scene)
 
     def drawing(scene: Scene, layout: Layout) -> Drawing:
@@ -211,7 +220,7 @@ def draw(
 def _check_rolled(more: bool) -> None:
     if more:
         raise DrawingError(
-            "a rolled picture is of all steps at once: it has no numbers and no truncation",
+            "a rolled picture is of all steps at once: it has no numbers of one of them, and no truncation",
             fix="draw these unrolled; viz.side_by_side puts the two beside each other",
         )
 

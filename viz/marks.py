@@ -173,7 +173,7 @@ def label_start(label: Label, middle: Point, paint: Paint, scale: float = 1.0, a
     """The tag that begins a label, which holds none of its words."""
     look = ' font-weight="bold"' if paint.bold else ""
     look += f' font-size="{number(TEXT * scale)}"' if scale != 1 else ""
-    below = 0.8 if label and label[-1].level < 0 else 0.0
+    below = 1.2 if label and label[-1].level < 0 else 0.0
     y = middle[1] + TEXT * scale * 0.36 - below  # letters stand a little above their middle
     return (
         f'<text x="{across(middle[0])}" y="{number(y)}" text-anchor="middle" xml:space="preserve" '

@@ -48,6 +48,7 @@ class Box(NamedTuple):
     name: Label = ()  # the label without its equation
     op: str = ""
     step: int | None = None
+    scope: str = ""
 
 
 class Mark(NamedTuple):
@@ -100,6 +101,7 @@ class Scene:
     weights: list[Weight] = field(default_factory=list)  # that are written on edges
     enclosed: int = 0  # nodes that stand for themselves no more, in closed boxes
     elements: Mapping[int, str] = field(default_factory=dict)  # what each node is called, by id
+    colours: tuple[str, ...] = ()  # the names of parameters that have the first colours
     repeats: dict[int, Repeat] = field(default_factory=dict)  # by the column that stands for others too
     left_out: Mapping[int, Node] = field(default_factory=dict)  # nodes of those others by id, each with one like it
 
@@ -367,6 +369,7 @@ def node_box(node: Node, kinds: Kinds, key: Key, column: int, lane: str, badge: 
         name + badge,
         node.op.name,
         where.step,
+        where.scope,
     )
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from .below import in_lines, notes, samples
+from .below import in_lines, in_svg, notes, samples
 from .dots import Junctions, find_junctions
 from .geometry import Layout, Rectangle, Route
 from .labels import clean, plain, shortened
@@ -85,14 +85,14 @@ class _Writer:
         self.looks = Looks(scene, theme)
         self.lines = [self.looks.line(edge) for edge in scene.edges]
         self.columns = [scene.column_of(edge) for edge in scene.edges]
-        self.junctions = find_junctions(layout.routes)
+        self.junctions = find_junctions(layout.routes, [scene.edges[route.edge].source for route in layout.routes])
         self.scale = self.looks.scale
 
     def document(self, caption: Caption) -> str:
         theme, layout = self.theme, self.layout
         top = MARGIN + (TITLE_TEXT * 1.5 if caption.shown_title else 0)
         foot = top + layout.height + SMALL_TEXT * 1.4
-        told = notes(self.scene, theme) if caption.legend else []
+        told = notes(self.scene) if caption.legend else []
         title_width = text_width(caption.shown_title, TITLE_TEXT, bold=True)
         room = max([LEGEND_WIDTH, layout.width, title_width, *[width for _, width in told]])
         kinds = samples(self.scene, layout, self.looks, self.lines) if caption.legend else ()
@@ -117,7 +117,7 @@ class _Writer:
         ends = ["</g>"]
         for kind, entries in (("legend", legend), ("notes", below)):
             place = f"translate({number(MARGIN)} {number(foot)})"
-            ends += [f'<g class="{kind}" transform="{place}">', *entries, "</g>"]
+            ends += [f'<g class="{kind}" transform="{place}">', *in_svg(entries, self.looks), "</g>"]
         return "".join(["\n".join(lines), *self._drawing(), "\n".join([*ends, "</svg>", ""])])
 
     def _drawing(self) -> Iterator[str]:
@@ -221,16 +221,16 @@ class _Writer:
 
     def _dots(self) -> Iterator[Piece]:
         """The dots of each net: those of nets that keep to a column and its neighbours, and those of longer ones."""
-        colours = {route.net: self.lines[route.edge].colour for route in self.layout.routes}
+        colours = self.looks.dots(self.layout.routes, self.lines)
         home = self._homes()
         for net, points in sorted(self.junctions.dots.items(), key=lambda item: home[item[0]]):
             if not points:
                 continue
             yield home[net], f'<g id="{net}--dots">'
-            for x, y in points:
+            for x, y in sorted(points):
                 column = home[net] if home[net] >= 0 else bisect_right(self.layout.left, x) - 1
                 place = f'cx="{number(x)}" cy="{number(y)}" r="{number(DOT)}"'
-                yield column, f'<circle class="junction" {place} fill="{colours[net]}"/>'
+                yield column, f'<circle class="junction" {place} fill="{colours.get((net, (x, y)), colours[net])}"/>'
             yield home[net], "</g>\n"
 
     def _homes(self) -> dict[str, int]:
