@@ -24,7 +24,7 @@ from .pictures import CASES, bidirectional, stacked, unrolled, with_loss
 from .ways import faults
 
 LONG = 24
-FEW = ("lstm", "gru_reset_after", "captioner", "jordan", "stacked_2", "bidirectional", "classifier", "skip")
+FEW = ("lstm", "gru_reset_after", "captioner", "jordan", "stacked_2", "bidirectional", "classifier", "skips")
 
 
 # Nets
