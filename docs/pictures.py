@@ -55,7 +55,7 @@ def training() -> list[models.Report]:
     text = 8 * (Path(__file__).parents[1] / "LICENSE").read_text(encoding="utf-8")
     model = models.LanguageModel(models.Vocabulary.of(text), cell="gru", hidden=32)
     reports: list[models.Report] = []
-    settings = models.Settings(updates=150, optimiser="adam", rate=0.01, validation=0.1)
+    settings = models.Settings(updates=150, optimiser="adam", rate=0.01, validation=0.1, validate_every=25)
     models.train(model, text, settings, callbacks=[lambda run, report: reports.append(report)])
     return reports
 
@@ -143,7 +143,8 @@ def mappings() -> Drawings:
         "in step": plain("xo", "xo"),
         "out of step": plain("x", "x", "o", "o", turn=3),
     }
-    drawn = [viz.draw(said, detail="cell", title=title, legend=False) for title, said in row.items()]
+    looks = {"detail": "cell", "legend": False, "colours": ("W", "U", "V")}
+    drawn = [viz.draw(said, title=title, **looks) for title, said in row.items()]
     return {"mappings": viz.side_by_side(*drawn, between=None)}
 
 

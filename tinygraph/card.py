@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinygraph import models, viz
+from tinygraph.viz.svg import size_of
 
 from .cells import Cell
 from .errors import DrawingError
@@ -27,6 +28,7 @@ from .verification.verification import Report, verify, verify_graph
 
 PICTURED_STEPS = 3
 FLOW_STEPS = 50
+LEGIBLE = 0.75  # of a picture's own size, to which it shrinks at most; beyond that it scrolls
 
 Table = Sequence[Sequence[str]]  # the first row is the head
 
@@ -77,7 +79,9 @@ class Card:
             if section.table:
                 parts.append(html_table(section.table[1:], section.table[0]))
             parts += [f"<pre>{_text(section.plain)}</pre>"] * bool(section.plain)
-        return _PAGE.format(title=_text(self.name), body="\n".join(parts))
+        return _PAGE.format(
+            title=_text(self.name), body="\n".join(parts), least=round(LEGIBLE * size_of(self.picture)[0])
+        )
 
     def save(self, path: str | os.PathLike[str]) -> list[Path]:
         """Write `.html`, or `.md` with the picture beside it; the paths. Raises `DrawingError`, `OSError`."""
@@ -250,13 +254,16 @@ def _text(text: str) -> str:
 
 
 _PAGE = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title>
 <style>
-body {{ font: 16px/1.5 "DejaVu Sans", Helvetica, Arial, sans-serif; max-width: 62em; margin: 2em auto; }}
-figure {{ margin: 1em 0; overflow-x: auto; }} figure svg {{ max-width: 100%; height: auto; }}
-.formula {{ margin: .5em 0; line-height: 2.2; }} math {{ font-size: 115%; }}
+body {{ font: 16px/1.5 "DejaVu Sans", Helvetica, Arial, sans-serif; max-width: 62em; margin: 2em auto;
+  padding: 0 1em; overflow-wrap: anywhere; }}
+figure {{ margin: 1em calc(50% - 50vw + 1.5em); overflow-x: auto; text-align: center; }}
+figure svg {{ min-width: {least}px; max-width: 100%; height: auto; }}
+.formula {{ margin: .5em 0; line-height: 2.2; overflow-x: auto; }} math {{ font-size: 115%; }}
 pre {{ overflow-x: auto; font-size: 85%; }}
-table {{ border-collapse: collapse; }}
+table {{ border-collapse: collapse; display: block; overflow-x: auto; }}
 th, td {{ text-align: left; padding: .2em .9em .2em 0; border-bottom: 1px solid #d5dae1; }}
 </style></head><body>
 {body}

@@ -3,7 +3,8 @@
 Time runs from left to right and the cell from bottom to top, with the same arrangement at every
 step. A picture is made in four stages, each a module of its own: `selection` (which nodes), `scene`
 (boxes and edges; `rolling_up` makes one of a single step, `closing` draws cells as one box), `layout`
-(places and ways), `svg` (text); `style` alone has colours, fonts and measures.
+(places and ways), `svg` (text); `style` alone has colours, fonts and measures. Of many steps that are
+drawn alike a few go through these stages (`repeats`), and the text of the others is stamped (`stamps`).
 """
 
 from .charts import chart

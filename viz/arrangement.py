@@ -18,6 +18,7 @@ from tinygraph.errors import DrawingError
 from .scene import Key
 from .spacing import spaced
 from .style import EDGE_GAP, GAP, SIDE
+from .trees import place_tree
 
 SWEEPS = 16
 SLACK = 12.0  # how far a box moves to make an edge straight
@@ -48,8 +49,12 @@ class Arrangement:
 
     def trunk(self, source: Key, row: int) -> Vertex:
         """Where the edges of `source` pass `row`: its box, or a passage above it."""
+        return self.vertices[self.trunk_index(source, row)]
+
+    def trunk_index(self, source: Key, row: int) -> int:
+        """The number of that vertex."""
         index = self.box[source]
-        return self.vertices[index if self.vertices[index].row == row else self.passage[source, row]]
+        return index if self.vertices[index].row == row else self.passage[source, row]
 
 
 def arrange(
@@ -65,7 +70,8 @@ def arrange(
         for order in result.rows.values():
             order.sort(key=lambda v: rank[result.vertices[v].key])
     _order(result)
-    _place(result)
+    if not _place_as_tree(result):
+        _place(result)
     left = min((v.x - v.width / 2 for v in result.vertices), default=0.0)
     for vertex in result.vertices:
         vertex.x -= left
@@ -163,12 +169,32 @@ def _crossings(arrangement: Arrangement) -> int:
     return total
 
 
+def _place_as_tree(arrangement: Arrangement) -> bool:
+    """Place a column that is one tree, upwards or downwards; whether it is."""
+    vertices = arrangement.vertices
+    for rising in (True, False):
+        parents = {v: ends for v, vertex in enumerate(vertices) if (ends := vertex.below if rising else vertex.above)}
+        single = all(len(ends) == 1 for ends in parents.values())
+        branched = len({ends[0] for ends in parents.values()}) < len(parents)
+        if single and branched and len(parents) == len(vertices) - 1 and not _crossings(arrangement):
+            places = place_tree(
+                arrangement.rows,
+                {v: ends[0] for v, ends in parents.items()},
+                lambda a, b: _gaps(arrangement, [a, b])[1],
+                rising,
+            )
+            for v, x in places.items():
+                vertices[v].x = round(x * 2) / 2
+            return True
+    return False
+
+
 def _place(arrangement: Arrangement) -> None:
     vertices = arrangement.vertices
-    for order in arrangement.rows.values():
-        gaps = _gaps(arrangement, order)
-        x = -sum(gaps) / 2
-        for v, gap in zip(order, gaps, strict=True):
+    gaps = {row: _gaps(arrangement, order) for row, order in arrangement.rows.items()}
+    for row, order in arrangement.rows.items():
+        x = -sum(gaps[row]) / 2
+        for v, gap in zip(order, gaps[row], strict=True):
             x += gap
             vertices[v].x = x
     for sweep in range(3 * SWEEPS):
@@ -189,7 +215,7 @@ def _place(arrangement: Arrangement) -> None:
                 weight = sum(w for _, w in pull)
                 wishes.append(sum(x * w for x, w in pull) / weight if pull else vertices[v].x)
                 weights.append(weight if pull else 0.1)
-            for v, x in zip(order, spaced(wishes, weights, _gaps(arrangement, order)), strict=True):
+            for v, x in zip(order, spaced(wishes, weights, gaps[row]), strict=True):
                 vertices[v].x = x
     for row in sorted(arrangement.rows):
         _straighten(arrangement, row)
@@ -224,7 +250,7 @@ def _align(arrangement: Arrangement) -> None:
         chains.setdefault(source, []).append(v)
     place = {v: i for order in arrangement.rows.values() for i, v in enumerate(order)}
     for source, chain in chains.items():
-        bounds = [_room(arrangement, v, place[v]) for v in chain]
+        bounds = [between(arrangement, v, place[v]) for v in chain]
         low, high = max(bound[0] for bound in bounds), min(bound[1] for bound in bounds)
         if low > high:
             continue
@@ -252,11 +278,11 @@ def _slack(arrangement: Arrangement, v: int, place: dict[int, int]) -> tuple[flo
     x = vertices[v].x
     if any(vertices[u].x == x and vertices[u].width for u in vertices[v].below + vertices[v].above):
         return x, x
-    low, high = _room(arrangement, v, place[v])
+    low, high = between(arrangement, v, place[v])
     return max(low, x - SLACK), min(high, x + SLACK)
 
 
-def _room(arrangement: Arrangement, v: int, i: int) -> tuple[float, float]:
+def between(arrangement: Arrangement, v: int, i: int) -> tuple[float, float]:
     """Between which places vertex number i of its row can stand."""
     row = arrangement.rows[arrangement.vertices[v].row]
     near = row[max(i - 1, 0) : i + 2]

@@ -97,10 +97,12 @@ class _Closing:
         """The group of each part of the closed lanes, by key; parts without one stay as they are."""
         kinds: dict[Key, str] = {}
         lane: dict[Key, str] = {}
+        scope: dict[Key, str] = {}  # where lanes do not tell the cells apart
         apart: set[Key] = set()  # parts that another column uses
         for box in self.scene.boxes:
             if box.column >= 0 and kinds.get(box.key) != "state" and (box.kind != "fold" or box.key not in kinds):
                 kinds[box.key], lane[box.key] = box.kind, box.lane
+                scope[box.key] = "" if box.lane else box.scope
         for edge in self.scene.edges:
             source, target = self.scene.boxes[edge.source], self.scene.boxes[edge.target]
             if -1 != source.column != target.column:
@@ -117,7 +119,7 @@ class _Closing:
                 continue
             if kind in LEAVES:
                 if key[0] == BEFORE and key[2] in self.rank:
-                    group[key] = _cell(key)
+                    group[key] = _cell(key, scope[key])
                 continue
             if kind == "delay":  # those of a cell's states are one
                 group[key] = (*key[:3], "all")
@@ -125,7 +127,7 @@ class _Closing:
             above = dict.fromkeys(group.get(user, user) for user in users[key])
             cells = [one for one in above if one[1:3] == (lane[key], "cell")]
             if kind == "state" or cells:
-                group[key] = _cell(key) if kind == "state" else cells[0]
+                group[key] = _cell(key, scope[key]) if kind == "state" else cells[0]
             elif kind in ("op", "fold") and key not in apart and len(above) == 1 and above.keys() <= main:
                 group[key] = next(iter(above))
             else:
@@ -240,9 +242,9 @@ class _Closing:
         return f"{one.lane}/{one.label[0].text}"
 
 
-def _cell(state: Key) -> Key:
+def _cell(state: Key, scope: str) -> Key:
     """The cell of a state; states that a scope makes several times in one step, as in a tree, are of several cells."""
-    return (*state[:2], "cell", state[3])
+    return (*state[:2], "cell", f"{scope} {state[3]}")
 
 
 def _notes(weights: list[Weight]) -> list[str]:

@@ -14,108 +14,154 @@ from .geometry import Layout, Point, Rectangle
 from .labels import clean, plain
 from .looks import NAMES, Line, Looks, kinds_shown
 from .marks import DOUBLE, SLANTED, number
-from .reach import Reach
+from .reach_chart import TITLES
 from .scene import Scene
-from .style import ARROW, BOX_HEIGHT, CELL, FONT, HEADER_TEXT, TEXT, Paint, Theme
+from .style import (
+    ARROW,
+    ARROW_WIDTH,
+    BOX_HEIGHT,
+    BOX_PADDING,
+    CELL,
+    FONT,
+    GAP,
+    HEADER_TEXT,
+    SMALL_TEXT,
+    TAG_SCALE,
+    TEXT,
+    Paint,
+    Theme,
+    text_width,
+)
 
 INCH = 72.0  # units; one is a point
-SHAPES = {**dict.fromkeys(SLANTED, "parallelogram"), "loss": "octagon", "parameter": "cds"}
-SQUARE = ("constant", "delay")
-LEGEND_STEP, LEGEND_BOX = 150.0, (135.0, BOX_HEIGHT)
+SHAPES = {**dict.fromkeys(SLANTED, "parallelogram"), "loss": "octagon"}
+SQUARE = ("parameter", "constant", "delay", *SHAPES)
+HEAD = 10.0  # points: an arrow's head of size 1
+
+Attributes = dict[str, Any]
 
 
 def write_dot(scene: Scene, layout: Layout, theme: Theme, description: str) -> str:
     """The whole text."""
     import graphviz
 
-    look, looks, height = graphviz.escape, Looks(scene, theme), layout.height
     font = {"fontname": FONT.split(",")[0], "fontsize": number(TEXT)}
-    about = {"comment": look(clean(description)), "bgcolor": theme.background, "newrank": "true"}
+    about = {"comment": graphviz.escape(clean(description)), "bgcolor": theme.background, "newrank": "true"}
+    about |= {"outputorder": "edgesfirst"}  # what is written on an edge stands over it
     dot = graphviz.Digraph("tinygraph", graph_attr=about, node_attr={**font, "margin": "0"}, edge_attr=font)
-    for i, (column, (x, y)) in enumerate(layout.headings):
-        place = f"{number(x)},{number(height - y)}!"
-        words = {"fontcolor": theme.text, "fontsize": number(HEADER_TEXT), "shape": "plaintext", "id": f"heading--{i}"}
-        dot.node(f"heading--{i}", look(scene.columns[column].title), pos=place, **words)
-    for box, r in zip(scene.boxes, layout.boxes, strict=True):
-        paint, (x, y) = looks.paint(box), r.middle
-        attributes: dict[str, Any] = {
-            "id": box.id,
-            "class": f"node {box.classes}",
-            "tooltip": look(box.detail),
-            "pos": f"{number(x)},{number(height - y)}!",
-            **_box(box.kind, paint, (r.width, r.height)),
-        }
-        dot.node(box.id, look(clean(plain(box.label))), **attributes)
-    for route in layout.routes:
-        edge = scene.edges[route.edge]
-        source, target = scene.boxes[edge.source].id, scene.boxes[edge.target].id
-        line = looks.line(edge)
-        attributes = _edge(edge.id, f"edge {line.kind}", line, route.points, height)
-        if edge.marks:
-            attributes["xlabel"] = look(clean(" ".join(plain(mark.label) for mark in edge.marks)))
+    writer = _Writer(scene, layout, theme)
+    for name, label, attributes in writer.nodes():
+        tooltip = {"tooltip": graphviz.escape(attributes["tooltip"])} if "tooltip" in attributes else {}
+        dot.node(name, graphviz.escape(clean(label)), **{**attributes, **tooltip})
+    for source, target, attributes in writer.edges():
         dot.edge(source, target, **attributes)
-    for route in layout.gradients:
-        edge = scene.edges[route.edge]
-        source, target = scene.boxes[edge.source].id, scene.boxes[edge.target].id
-        dot.edge(
-            target, source, **_edge(f"{edge.id}--back", "gradient", looks.gradient(edge), route.points[::-1], height)
-        )
-    for i, kind in enumerate(kinds_shown(scene)):
-        paint = looks.sample(kind)
-        place = f"{number(LEGEND_STEP * (i + 0.5))},{number(-2 * BOX_HEIGHT)}!"
-        dot.node(f"legend--{kind}", NAMES[kind], pos=place, id=f"legend--{kind}", **_box(kind, paint, LEGEND_BOX))
-    if scene.reach is not None and layout.chart is not None:
-        for name, attributes in _pairs(scene.reach, layout.chart, theme, height):
-            dot.node(name, "", id=name, **attributes)
     return str(dot.source)
 
 
-def _pairs(reach: Reach, chart: Rectangle, theme: Theme, height: float) -> Iterator[tuple[str, dict[str, str]]]:
-    """The squares of the chart of a truncation: s to the right, t upwards, full ones kept."""
-    side = f"{0.8 * CELL / INCH:.4f}"
-    for s, t, kept in reach.pairs:
-        x, y = chart.x + (s + 0.5) * CELL, height - chart.bottom + (t + 0.5) * CELL
-        yield (
-            f"pair--{s}--{t}",
-            {
-                "pos": f"{number(x)},{number(y)}!",
-                "shape": "square",
-                "fixedsize": "true",
-                "width": side,
-                "style": "filled",
-                "color": theme.carried,
-                "fillcolor": theme.carried if kept else theme.background,
-                "tooltip": f"the loss at step {t} {'reaches' if kept else 'does not reach'} step {s}",
-            },
-        )
+class _Writer:
+    def __init__(self, scene: Scene, layout: Layout, theme: Theme) -> None:
+        self.scene, self.layout, self.theme = scene, layout, theme
+        self.looks = Looks(scene, theme)
+
+    def nodes(self) -> Iterator[tuple[str, str, Attributes]]:
+        """Name, label and attributes of every node."""
+        for i, (column, spot) in enumerate(self.layout.headings):
+            yield self._words(f"heading--{i}", self.scene.columns[column].title, spot, HEADER_TEXT)
+        for box, r in zip(self.scene.boxes, self.layout.boxes, strict=True):
+            look = _box(box.kind, plain(box.label), self.looks.paint(box), r, TEXT if box.column >= 0 else None)
+            about = {"class": f"node {box.classes}", "tooltip": box.detail}
+            yield box.id, plain(box.label), self._at(box.id, r.middle) | about | look
+        for index, place, r in self.layout.marks:
+            edge = self.scene.edges[index]
+            label, name = plain(edge.marks[place].label), f"mark--{edge.id}--{place}"
+            look = _box("mark", label, self.looks.mark(edge.marks[place]), r, TEXT * TAG_SCALE)
+            yield name, label, self._at(name, r.middle) | look
+        yield from self._legend()
+        yield from self._chart()
+
+    def edges(self) -> Iterator[tuple[str, str, Attributes]]:
+        """Ends and attributes of every edge, and of every gradient along one."""
+        boxes = self.scene.boxes
+        for route in self.layout.routes:
+            edge = self.scene.edges[route.edge]
+            line = self.looks.line(edge)
+            look = self._edge(edge.id, f"edge {line.kind}", line, route.points)
+            yield boxes[edge.source].id, boxes[edge.target].id, look
+        for route in self.layout.gradients:
+            edge = self.scene.edges[route.edge]
+            look = self._edge(f"{edge.id}--back", "gradient", self.looks.gradient(edge), route.points[::-1])
+            yield boxes[edge.target].id, boxes[edge.source].id, look
+
+    def _at(self, name: str, place: Point) -> Attributes:
+        return {"id": name, "pos": f"{number(place[0])},{number(self.layout.height - place[1])}!"}
+
+    def _words(self, name: str, words: str, place: Point, size: float) -> tuple[str, str, Attributes]:
+        look = {"fontcolor": self.theme.text, "fontsize": number(size), "shape": "plaintext"}
+        return name, words, self._at(name, place) | look
+
+    def _edge(self, name: str, classes: str, line: Line, points: list[Point]) -> Attributes:
+        return {
+            "id": name,
+            "class": classes,
+            "color": line.colour,
+            "penwidth": number(line.width),
+            "style": "dashed" if line.dash else "solid",
+            "arrowsize": number(max(ARROW_WIDTH, line.width + 3.0) / HEAD),
+            "pos": _spline([(x, self.layout.height - y) for x, y in points]),
+        }
+
+    def _legend(self) -> Iterator[tuple[str, str, Attributes]]:
+        left, y = 0.0, self.layout.height + 2 * BOX_HEIGHT
+        for kind in kinds_shown(self.scene):
+            r = Rectangle(left, y, text_width(NAMES[kind], TEXT) + 4 * BOX_PADDING, BOX_HEIGHT)
+            look = _box(kind, NAMES[kind], self.looks.sample(kind), r, TEXT)
+            yield f"legend--{kind}", NAMES[kind], self._at(f"legend--{kind}", r.middle) | look
+            left = r.right + GAP
+
+    def _chart(self) -> Iterator[tuple[str, str, Attributes]]:
+        """The squares of the chart of a truncation: s to the right, t upwards, full ones kept."""
+        reach, chart = self.scene.reach, self.layout.chart
+        if reach is None or chart is None:
+            return
+        for i, words in enumerate(TITLES):
+            place = chart.middle[0], chart.y + (i + 0.5) * HEADER_TEXT * 1.2
+            yield self._words(f"pairs--{i}", words, place, SMALL_TEXT)
+        side = f"{0.8 * CELL / INCH:.4f}"
+        for s, t, kept in reach.pairs:
+            name, place = f"pair--{s}--{t}", (chart.x + (s + 0.5) * CELL, chart.bottom - (t + 0.5) * CELL)
+            yield (
+                name,
+                "",
+                self._at(name, place)
+                | {
+                    "shape": "square",
+                    "fixedsize": "true",
+                    "width": side,
+                    "style": "filled",
+                    "color": self.theme.carried,
+                    "fillcolor": self.theme.carried if kept else self.theme.background,
+                    "tooltip": f"the loss at step {t} {'reaches' if kept else 'does not reach'} step {s}",
+                },
+            )
 
 
-def _box(kind: str, paint: Paint, size: tuple[float, float]) -> dict[str, str]:
-    """The look of a box."""
-    style = ["filled", *["rounded"] * (kind not in SQUARE), *["dashed"] * bool(paint.dash)]
+def _box(kind: str, label: str, paint: Paint, r: Rectangle, size: float | None) -> Attributes:
+    """The look of a box, its letters as large as fit; None for the size of a tag."""
+    corners = "diagonals" if kind in DOUBLE else "rounded" if kind not in SQUARE else ""  # no room for two outlines
+    style = ["filled", *filter(None, [corners, "dashed" if paint.dash else ""])]
+    wanted = TEXT * TAG_SCALE if size is None else size
+    fit = r.width / max(text_width(label, wanted), 1.0)
     return {
-        "width": f"{size[0] / INCH:.4f}",
-        "height": f"{size[1] / INCH:.4f}",
+        "width": f"{r.width / INCH:.4f}",
+        "height": f"{r.height / INCH:.4f}",
         "fixedsize": "true",
         "shape": SHAPES.get(kind, "box"),
         "style": ",".join(style),
-        "peripheries": "2" if kind in DOUBLE else "1",
         "penwidth": number(paint.width),
         "color": paint.line,
         "fillcolor": paint.fill,
         "fontcolor": paint.text,
-    }
-
-
-def _edge(name: str, classes: str, line: Line, points: list[Point], height: float) -> dict[str, str]:
-    return {
-        "id": name,
-        "class": classes,
-        "color": line.colour,
-        "penwidth": number(line.width),
-        "style": "dashed" if line.dash else "solid",
-        "arrowsize": "0.6",
-        "pos": _spline([(x, height - y) for x, y in points]),
+        "fontsize": number(wanted * min(fit, 1.0)),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
 from math import inf
 from typing import NamedTuple
@@ -19,8 +19,11 @@ class Junctions(NamedTuple):
     sharp: list[tuple[int, ...]]
 
 
-def find_junctions(routes: Sequence[Route]) -> Junctions:
-    """The junctions of the routes of each net. Nets that look alike in other columns are looked at once."""
+def find_junctions(routes: Sequence[Route], sources: Sequence[int] = ()) -> Junctions:
+    """The junctions of the routes of each net. Nets that look alike in other columns are looked at once.
+
+    With the box that each route comes from, also those where routes of one box part into several nets.
+    """
     by_net: dict[str, list[int]] = {}
     for index, route in enumerate(routes):
         by_net.setdefault(route.net, []).append(index)
@@ -40,7 +43,30 @@ def find_junctions(routes: Sequence[Route]) -> Junctions:
         found.dots[net] = [(x + left, y) for x, y in points]
         for index, numbers in zip(members, sharp, strict=True):
             found.sharp[index] = numbers
+    for members in _in_several_nets(routes, sources):
+        ways = [routes[index].points for index in members]
+        nets = dict.fromkeys(routes[index].net for index in members)
+        known_points = {point for net in nets for point in found.dots.get(net, ())}
+        meeting = junctions(ways)
+        at_corner = {point: routes[i].net for i, way in zip(members, ways, strict=True) for point in way[1:-1]}
+        for point in sorted(meeting - known_points):
+            found.dots.setdefault(at_corner[point], []).append(point)
+        for index, way in zip(members, ways, strict=True):
+            found.sharp[index] = tuple(sorted({*found.sharp[index], *_those(way, meeting)}))
     return found
+
+
+def _in_several_nets(routes: Sequence[Route], sources: Sequence[int]) -> Iterator[list[int]]:
+    """The numbers of the routes of each box whose routes are of several nets."""
+    nets: dict[int, str] = {}
+    several: dict[int, list[int]] = {}
+    for route, source in zip(routes, sources, strict=False):
+        if nets.setdefault(source, route.net) != route.net:
+            several.setdefault(source, [])
+    for index, source in enumerate(sources if several else ()):
+        if source in several:
+            several[source].append(index)
+    yield from several.values()
 
 
 def _those(way: list[Point], points: Collection[Point]) -> tuple[int, ...]:

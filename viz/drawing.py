@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from .measuring import NO_MEASURES, badges_named, measure
 from .output import save_picture
 from .rail_folding import fold_rail
 from .reach import Reach
+from .repeats import UnlikeError
 from .rolling_up import roll_up
 from .scene import Scene, build_scene
 from .selection import is_tree, nets_of, select
@@ -31,6 +32,8 @@ from .slopes import slope_values
 from .style import Theme, theme_named
 from .svg import Caption, size_of, write_svg
 from .tikz import write_tikz
+
+Parts = tuple[Scene, Layout]
 
 
 @dataclass(frozen=True, repr=False)
@@ -51,8 +54,7 @@ class Drawing:
     hidden: int
     theme: Theme = field(compare=False)
     names: Mapping[Node, str] = field(compare=False, default_factory=dict)
-    scene: Scene | None = field(compare=False, default=None)
-    layout: Layout | None = field(compare=False, default=None)
+    whole: Callable[[], Parts] | None = field(compare=False, default=None)
     enclosed: int = 0
 
     @property
@@ -70,11 +72,23 @@ class Drawing:
         """The picture as a LaTeX document of its own, in TikZ."""
         return write_tikz(*self.parts("TikZ"), self.theme, self.description)
 
-    def parts(self, language: str) -> tuple[Scene, Layout]:
-        """Scene and layout. Raises `DrawingError` for a picture that is put together of others."""
-        if self.scene is None or self.layout is None:
-            raise DrawingError(f"pictures side by side are not written in {language}", fix="save each of them alone")
-        return self.scene, self.layout
+    @property
+    def scene(self) -> Scene | None:
+        """All boxes and edges; None for a picture that is put together of others."""
+        return self.whole()[0] if self.whole else None
+
+    @property
+    def layout(self) -> Layout | None:
+        """Their places; None for a picture that is put together of others."""
+        return self.whole()[1] if self.whole else None
+
+    def parts(self, language: str) -> Parts:
+        """All boxes and edges, and their places. Raises `DrawingError` for a picture that is put together of others."""
+        if self.whole is None:
+            raise DrawingError(
+                f"pictures side by side are not written in {language}, nor is the legend alone", fix="save one picture"
+            )
+        return self.whole()
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the picture, whole or not at all; the path.
@@ -112,6 +126,7 @@ def draw(
     notation: Mapping[str, str] | None = None,
     legend: bool = True,
     attention: str = "",
+    colours: Sequence[str] = (),
 ) -> Drawing:
     """Draw an unrolled net, a stack of nets, a graph, a node, or nodes in lists and dicts: all that they depend on.
 
@@ -122,13 +137,15 @@ def draw(
               whose gradients are among the roots; without any, the parameters)
     detail    "cell": each step of a cell is one box, with the weights written on the edges, the figure of lectures;
               "gates": each operation is a box; "nodes": with its local derivatives on the edges that enter it
-    rolled    draw one step for all: what is read from another step comes round through a box that delays it
+    rolled    draw one step for all: what is read from another step comes round through a box that delays it. With
+              `backward` and `feeds`, gradients are those of all steps together
     open      scopes that are shown in whole, such as {"layer1"}, where the rest is closed
     closed    scopes of which each step is one box, where the rest is open
     feeds     values of parameters and inputs. With `backward`, edges get the width and colour of log10 of the norm of
               the gradient that goes along them: that of the sum of what is differentiated. An edge that stands for
               several has the root of the sum of their squares
-    badges    small numbers in the boxes: "value", "norm", "gradient" (norms are over entries and examples), "shape"
+    badges    small numbers in the boxes: "value", "norm", "gradient" (its norm, but that of one number with its sign),
+              "shape"; norms are over entries and examples
     title     a heading
     fold      "auto" folds more than 8 steps into the first 3 and last 2; (first, last) says how many to
               draw; True always folds, False never. Columns of more than 120 boxes are cut, unless False,
@@ -140,6 +157,7 @@ def draw(
     legend    whether what the boxes and lines mean stands below
     attention  the label of weights, such as "alpha", with which steps look at a memory: it is drawn as edges from what
               is remembered to the steps that look at it, as strong as the weights for these `feeds`
+    colours   names of parameters, such as ("W", "U"), that have the first colours: those of other pictures
 
     Raises `DrawingError` for what cannot be drawn, `GraphError` for nodes of different tapes,
     `UnknownNameError` for a notation of what is not drawn.
@@ -147,47 +165,62 @@ def draw(
     paint = theme_named(theme)
     if not isinstance(title, str):
         raise DrawingError(f"a title is text, not {title!r:.60}")
+    if isinstance(colours, str) or not all(isinstance(name, str) for name in colours):
+        raise DrawingError(f"colours={colours!r:.60} does not name parameters", fix='colours=("W", "U")')
     expect(truncation, (Truncated, type(None)), "a truncation is what tg.truncate returned", "tg.truncate(losses, ...)")
     if isinstance(what, Truncated):
         what, truncation = list(what.losses.values()), what
     reach = Reach(truncation.first) if truncation else None
     selection = select(what, bool(backward))
-    shown = badges_named(badges, feeds is not None)
-    _check_rolled(rolled and (feeds is not None or bool(shown) or reach is not None))
+    noted = badges_named(badges, feeds is not None)
+    _check_rolled(rolled and bool(noted or reach or attention or (feeds is not None and not backward)))
     measures = measure(selection, feeds) if feeds is not None else NO_MEASURES
     if detail == "nodes":
         measures = replace(measures, slopes=slope_values(selection, feeds) if feeds is not None else {})
-    scene = roll_up(selection, notation) if rolled else build_scene(selection, fold, notation, reach, measures, shown)
-    scene = close(scene, closed_lanes(scene.lanes, detail, open, closed))
-    if attention:
-        if feeds is None:
-            raise DrawingError("the weights of attention need values", fix="give feeds: net.initial(seed=0) | {...}")
-        scene = attend(scene, find_looks(selection, attention), measures.values)
-    scene = scene if fold is False else fold_rail(scene)
-    layout = lay_out(scene)
-    description = _describe(scene)
-    drawn = {box.id for box in scene.boxes}
-    caption = Caption(clean(title) or _default_title(what), description, clean(title), bool(legend))
-    return Drawing(
-        write_svg(scene, layout, paint, caption),
-        description,
-        nodes=len(scene.boxes),
-        edges=len(layout.routes),
-        gradients=len(layout.gradients),
-        absorbed=scene.absorbed,
-        hidden=scene.hidden,
-        enclosed=scene.enclosed,
-        names={node: name for node in selection.nodes if (name := scene.elements[node.id]) in drawn},
-        theme=paint,
-        scene=scene,
-        layout=layout,
-    )
+    if attention and feeds is None:
+        raise DrawingError("the weights of attention need values", fix="give feeds: net.initial(seed=0) | {...}")
+
+    @no_garbage_collection()
+    def laid_out(repeats: bool = False) -> Parts:
+        if rolled:
+            scene = roll_up(selection, notation, measures)
+        else:
+            scene = build_scene(selection, fold, notation, reach, measures, noted, repeats)
+        scene = close(scene, closed_lanes(scene.lanes, detail, open, closed))
+        scene = attend(scene, find_looks(selection, attention), measures.values) if attention else scene
+        scene = scene if fold is False else fold_rail(scene)
+        scene = replace(scene, colours=tuple(colours)) if colours else scene
+        return scene, lay_out(scene)
+
+    def drawing(scene: Scene, layout: Layout) -> Drawing:
+        caption = Caption(clean(title) or _default_title(what), _describe(scene), clean(title), bool(legend))
+        drawn, elements = {box.id for box in scene.boxes}, scene.elements
+        shown = [node for node in selection.nodes if elements[scene.left_out.get(node.id, node).id] in drawn]
+        return Drawing(
+            write_svg(scene, layout, paint, caption),
+            caption.description,
+            nodes=scene.count_boxes().total(),
+            edges=scene.count_edges(),
+            gradients=scene.count_edges(gradient=True),
+            absorbed=scene.absorbed,
+            hidden=scene.hidden,
+            enclosed=scene.enclosed,
+            names={node: elements[node.id] for node in shown},
+            theme=paint,
+            whole=cache(laid_out) if scene.repeats else lambda: (scene, layout),
+        )
+
+    repeats = detail == "gates" and fold is False and not closed and feeds is None and reach is None
+    try:
+        return drawing(*laid_out(repeats))
+    except UnlikeError:
+        return drawing(*laid_out())
 
 
 def _check_rolled(more: bool) -> None:
     if more:
         raise DrawingError(
-            "a rolled picture is of all steps at once: it has no numbers and no truncation",
+            "a rolled picture is of all steps at once: it has no numbers of one of them, and no truncation",
             fix="draw these unrolled; viz.side_by_side puts the two beside each other",
         )
 
@@ -204,19 +237,20 @@ def _default_title(what: Any) -> str:
 
 def _describe(scene: Scene) -> str:
     """One sentence for those who do not see the picture."""
-    steps = [column for column in scene.columns if isinstance(column.place, int) and not column.hidden]
+    timed = [i for i, column in enumerate(scene.columns) if isinstance(column.place, int) and not column.hidden]
+    steps = sum(map(scene.copies, timed))
     folded = sum(column.hidden for column in scene.columns)
-    parts = [f"{len(scene.boxes)} nodes, {len(scene.edges)} edges"]
+    counts = scene.count_boxes()
+    parts = [f"{counts.total()} nodes, {scene.count_edges()} edges"]
     if scene.enclosed:
         parts.append(f"{scene.enclosed:,} more nodes inside the boxes")
     if steps:
-        parts.append(f"{len(steps)} columns of time steps" + (f" and {folded:,} steps folded" if folded else ""))
+        parts.append(f"{steps} columns of time steps" + (f" and {folded:,} steps folded" if folded else ""))
     if scene.reach:
         parts.append(f"gradient cut before steps {', '.join(map(str, sorted(scene.reach.cuts)[:12])) or 'none'}")
-    gradients = sum(edge.gradient for edge in scene.edges)
+    gradients = scene.count_edges(gradient=True)
     if gradients:
         parts.append(f"gradient along {gradients} edges")
-    counts = Counter([box.kind for box in scene.boxes])
     names = [kind for kind in ("parameter", "input", "state", "cell", "loss") if counts[kind]]
     listed = ", ".join(f"{counts[kind]} {kind}{'s' * (counts[kind] != 1 and kind != 'loss')}" for kind in names)
     return "; ".join([*parts, listed] if listed else parts)

@@ -14,7 +14,8 @@ from .style import ARROW, BEND, MARK_GAP, MARK_HEIGHT, MARK_PADDING, TAG_SCALE
 
 def mark_width(mark: Mark) -> float:
     """The width of one mark with its frame."""
-    return label_width(mark.label) * TAG_SCALE + 2 * MARK_PADDING
+    plain, bold = label_width(mark.label), label_width(mark.label, bold=mark.weight is not None)
+    return max(plain * TAG_SCALE + 2 * MARK_PADDING, bold * TAG_SCALE + MARK_PADDING)  # a long name comes nearer
 
 
 def marks_width(edge: Edge) -> float:

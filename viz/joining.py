@@ -47,7 +47,7 @@ def _joined(
 ) -> str:
     gap = -MARGIN if words is None else max(JOINT, text_width(words, SMALL_TEXT) + 12)
     width = number(sum(w for w, _ in sizes) + gap * (len(sizes) - 1))
-    tallest = max(h for _, h in sizes)
+    tallest, shortest = max(h for _, h in sizes), min(h for _, h in sizes)
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {number(tallest)}" width="{width}" '
         f'height="{number(tallest)}" role="img" aria-labelledby="title desc" class="tinygraph {theme.name}" '
@@ -57,11 +57,11 @@ def _joined(
         f'<rect class="background" width="{width}" height="{number(tallest)}" fill="{theme.background}"/>',
     ]
     x = 0.0
-    for place, (drawing, (w, h)) in enumerate(zip(drawings, sizes, strict=True), 1):
+    for place, (drawing, (w, _)) in enumerate(zip(drawings, sizes, strict=True), 1):
         if place > 1:
-            lines += [] if words is None else _arrow(x, x + gap, tallest / 2, words, theme)
+            lines += [] if words is None else _arrow(x, x + gap, shortest / 2, words, theme)
             x += gap
-        moved = f'<g transform="translate({number(x)} {number((tallest - h) / 2)})">'
+        moved = f'<g transform="translate({number(x)} 0)">'
         lines += [moved, _named_apart(drawing.svg, place), "</g>"]
         x += w
     return "\n".join([*lines, "</svg>"]) + "\n"

@@ -29,8 +29,10 @@ class Kinds:
         self.places = places
         self.notation = notation
         self.clock = clock  # how a step is written
+        scopes = {node.scope for node in selection.nodes} - {""}
+        self.whole = scopes.pop() if len(scopes) == 1 else ""  # the scope of all: names go without it
         self.elements = names_of_elements(selection.nodes)
-        self.states = set(selection.states) | _carried(selection.nodes)
+        self.states = selection.homes | _carried(selection.nodes)  # scopes and labels
         self.uses: Counter[int] = Counter([arg.id for node in selection.nodes for arg in node.args])
         open_uses = self.uses.copy()
         self.objective: set[int] = set()  # real scalars that lead to scalars only
@@ -51,7 +53,7 @@ class Kinds:
         if node.op.leaf:
             return "mask" if node.op.name == "input" and node.kind == "boolean" else node.op.name
         where = node.where
-        if where.label in self.states and where.step is not None:
+        if (where.scope, where.label) in self.states and where.step is not None:
             return "state"
         if node.id in self.objective and (where.label or not self.uses[node.id]):
             return "loss"
@@ -60,15 +62,16 @@ class Kinds:
     def part(self, node: Node) -> str:
         """What the node is called in the cell, the same at every step: x for an input x_3 of step 3.
 
-        An operation without a name goes by its sign and the shared parameters that it uses, so that U h is known from
-        W x where a first step has no past.
+        An operation without a name goes by its sign, the shared parameters that it uses, and what it uses of its own
+        step that has a name, so that U h is known from W x, and z * h from r * h, where a first step has no past.
         """
         where = node.where
         name = where.label.removesuffix(f"_{where.step}") if node.op.leaf else where.label
         if name:
             return f"={name}"
-        weights = [arg.attrs["name"] for arg in node.args if arg.id in self.shared]
-        return " ".join([node.op.name, *weights]) if weights else node.op.name
+        known = [arg.attrs["name"] for arg in node.args if arg.id in self.shared]
+        known += [arg.label for arg in node.args if arg.label and not arg.op.leaf and arg.step == where.step]
+        return " ".join([node.op.name, *known]) if known else node.op.name
 
     def label(self, node: Node, lane: str) -> Label:
         """What is written in the box of a node."""
@@ -95,7 +98,7 @@ class Kinds:
         return (*name, Span(" = "), *operand, *sign), name
 
     def _leaf_name(self, node: Node, lane: str) -> Label:
-        name = _local(node.attrs.get("name") or node.label or node.op.name, lane)
+        name = _local(node.attrs.get("name") or node.label or node.op.name, lane or self.whole)
         if self.places[node.id] == RAIL:
             return self._name(node, name)
         index = node.attrs.get("index", node.step)
@@ -122,21 +125,23 @@ class Kinds:
         """How an operand is written into the sign of its user."""
         if arg.id in self.absorbed:
             return name_label(arg.label or str(arg.attrs["value"]))
-        return self._name(arg, _local(arg.attrs["name"], lane))
+        return self._name(arg, _local(arg.attrs["name"], lane or self.whole))
 
 
-def _carried(nodes: list[Node]) -> set[str]:
-    """The labels of what is computed at a step and read at a later one."""
-    found: set[str] = set()
+def _carried(nodes: list[Node]) -> set[tuple[str, str]]:
+    """The scopes and labels of what is computed at a step and read at a later one, or by its own scope at another."""
+    found: set[tuple[str, str]] = set()
     steps = {node.id: node.step for node in nodes}
     for node in nodes:
         step = steps[node.id]
         if step is not None:
             for arg in node.args:
                 earlier = steps[arg.id]
-                if earlier is not None and earlier < step and not arg.op.leaf:
-                    found.add(arg.label)
-    return found - {""}
+                if earlier is None or earlier == step or arg.op.leaf or not arg.label:
+                    continue
+                if earlier < step or arg.scope == node.scope:
+                    found.add((arg.scope, arg.label))
+    return found
 
 
 def _local(name: str, lane: str) -> str:

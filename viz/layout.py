@@ -207,6 +207,7 @@ class _LayOut:
             title = self._title_width(column)
             self.shape_x.append(float(x + max(0.0, title - shape.width) // 2))
             x += ceil(max(shape.width, title)) + self.room_right[column]
+            x += (self.scene.copies(column) - 1) * (self.column_x[-1] - self.column_x[-2]) if column else 0.0
         self.gap_x.append(x + CLEARANCE)
         self.right = x + (CLEARANCE + len(self.gaps[-1]) * TRACK if self.gaps[-1] else 0.0)
 

@@ -33,12 +33,12 @@ from .style import (
 )
 
 SAMPLE = 92.0  # the width of the column of samples
-NAME = 142.0  # of the column of names
+GAP = 16.0  # behind the column of names
 ROW = 30.0
 GUTTER = 30.0  # between the two columns of the sheet
 
 BOXES: dict[str, tuple[Label, str, str]] = {
-    "parameter": (name_label("W"), "parameter", "one node for all steps; a line from its tag leads to every use"),
+    "parameter": (name_label("W"), "parameter", "one node for all steps; its line leads to every use"),
     "input": (name_label("x", 3), "input", "given at a step, or once for all steps"),
     "mask": (name_label("m", 3), "mask", "which examples of a batch still go on at this step"),
     "constant": ((*name_label("h", 0), Span(" = 0")), "constant", "such as the state before the first step"),
@@ -68,14 +68,16 @@ def legend(*, theme: str = "light") -> Drawing:
     x, width, height = MARGIN, 0.0, 0.0
     for column in (parts[:1], parts[1:]):
         y = MARGIN
+        names = max(text_width(name, TEXT, bold=True) for _, rows in column for _, name, _ in rows) + GAP
         for title, rows in column:
             body.append(text(x, y + HEADER_TEXT, title, HEADER_TEXT, paint.text, "start", bold=True))
             y += ROW
             for row in rows:
-                body += _written(row, x, y, paint)
+                body += _written(row, x, x + SAMPLE + names, y, paint)
                 y += ROW
+            y += ROW / 2
         widest = max(text_width(meaning, TEXT) for _, rows in column for _, _, meaning in rows)
-        width, height = x + SAMPLE + NAME + widest, max(height, y)
+        width, height = x + SAMPLE + names + widest, max(height, y)
         x = width + GUTTER
     words = f"the {sum(len(rows) for _, rows in parts)} kinds of boxes, lines and marks, with what they mean"
     w, h = number(width + MARGIN), number(height + MARGIN)
@@ -96,13 +98,13 @@ def legend(*, theme: str = "light") -> Drawing:
 Row = tuple[list[str], str, str]
 
 
-def _written(row: Row, x: float, y: float, theme: Theme) -> list[str]:
+def _written(row: Row, x: float, words: float, y: float, theme: Theme) -> list[str]:
     sample, name, meaning = row
     line = y + BOX_HEIGHT / 2 + TEXT / 3
     return [
         f'<g transform="translate({number(x)} {number(y)})">{"".join(sample)}</g>',
         text(x + SAMPLE, line, name, TEXT, theme.text, "start", bold=True),
-        text(x + SAMPLE + NAME, line, meaning, TEXT, theme.quiet, "start"),
+        text(words, line, meaning, TEXT, theme.quiet, "start"),
     ]
 
 
@@ -129,7 +131,7 @@ def _lines(theme: Theme) -> Iterator[Row]:
     yield (
         _line(theme.carried, CARRIED_WIDTH, FOLDED_DASH),
         "over folded steps",
-        "stands for the lines of what is folded",
+        "or, in a rolled picture, before the first step",
     )
     dot = f'<circle cx="36" cy="10.5" r="{number(DOT)}" fill="{theme.edge}"/>'
     branch = f'<path d="M36 10.5V21" fill="none" stroke="{theme.edge}" stroke-width="{EDGE_WIDTH}"/>'
@@ -142,8 +144,8 @@ def _lines(theme: Theme) -> Iterator[Row]:
         for norm, y in ((1.0, 2.0), (1e-2, 10.5), (1e-4, 18.0))
         for piece in _line(scale.colour(norm, theme), scale.width(norm), y=y, back=True)
     ]
-    yield thick, "measured gradient", "log10 of its norm: width and colour, by the scale below"
-    yield _line(theme.flow[0], EDGE_WIDTH, ZERO_DASH, back=True), "zero gradient", "of norm exactly 0"
+    yield thick, "measured gradient", "log10 of its norm, as width and colour"
+    yield _line(theme.quiet, EDGE_WIDTH, ZERO_DASH, back=True), "zero gradient", "of norm exactly 0"
     yield [f'<path d="M0 10.5H72" {cut_look(theme)}/>'], "gradient cut", "truncation: no gradient passes here"
     grounds = [f'<path d="M{36 * i} 2h36v17h-36z" fill="{fill}"/>' for i, fill in enumerate(theme.chunks)]
     yield grounds, "chunk", "steps between cuts, behind their columns"
@@ -167,12 +169,12 @@ def _marks(theme: Theme) -> Iterator[Row]:
     slope = Paint(theme.background, theme.quiet, theme.quiet)
     label = (Span("1 − h"), Span("2", 1))
     yield _marked(theme, theme.edge, label, slope), "local derivative", "of the operation by this operand"
-    r, badge = Rectangle(0.0, 0.0, 84.0, BOX_HEIGHT), (*name_label("h", 3), Span("  0.46 | ∂ 3", 2))
+    r, badge = Rectangle(0.0, 0.0, 84.0, BOX_HEIGHT), (*name_label("h", 3), Span("  0.46", 2))
     paint = theme.paints["state"]
     yield (
         [shape("state", r, paint), label_text(badge, r.middle, paint, 1.0)],
         "badge",
-        "value or ‖norm‖, ∂ gradient, (shape)",
+        "value or ‖norm‖, ∂ gradient or its ‖∂‖, (shape)",
     )
 
 

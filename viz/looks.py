@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from itertools import count
+from typing import Any, NamedTuple
 
+from .geometry import Point, Route
+from .labels import plain
 from .places import AFTER
 from .scale import scale_of
 from .scene import Box, Edge, Mark, Scene
@@ -36,16 +40,25 @@ class Line(NamedTuple):
     kind: str
 
 
+def _numbered(tags: Mapping[str, str], first: Sequence[str]) -> dict[str, int]:
+    """The number of each tag's colour: of those with a name among the `first`, its place there; then the others."""
+    own = {name: i for i, name in enumerate(first)}
+    rest = count(len(own))
+    return {tag: own.pop(name) if name in own else next(rest) for tag, name in tags.items()}
+
+
 class Looks:
     """The paints of a scene in a theme. `scale` is that of measured gradients, if there are some."""
 
     def __init__(self, scene: Scene, theme: Theme) -> None:
         self.scene, self.theme = scene, theme
         rail = [box for box in scene.boxes if box.column < 0 or box.kind == "parameter"]
-        tags = [box.id for box in rail if box.kind != "fold"]
-        tags += [weight.id for weight in scene.weights if weight.used and weight.id not in tags]
+        tags = {box.id: plain(box.name or box.label) for box in rail if box.kind != "fold"}
+        for weight in scene.weights:
+            if weight.used:
+                tags.setdefault(weight.id, plain(weight.label))
         self.states = {box.key for box in scene.boxes if box.kind in ("state", "cell")}
-        self.rail = {name: rail_colour(theme, i) for i, name in enumerate(tags)}
+        self.rail = {name: rail_colour(theme, i) for name, i in _numbered(tags, scene.colours).items()}
         self.rail |= {box.id: (theme.quiet, "") for box in rail if box.kind == "fold"}
         self.uses = {name: Line(*look, EDGE_WIDTH, "use") for name, look in self.rail.items()}
         self.local = Line(theme.edge, "", EDGE_WIDTH, "local")
@@ -70,6 +83,7 @@ class Looks:
             return self.attention(edge.attention)
         if source.column < 0:
             line = self.uses[source.id]
+            line = line._replace(colour=written or line.colour)
         elif self._carried(source, target):
             line = Line(written or self.theme.carried, "", CARRIED_WIDTH, "carried")
         elif self.forced(edge):
@@ -84,6 +98,34 @@ class Looks:
         colour = mixed(self.theme.background, self.theme.attention, LEAST_OPACITY + (1 - LEAST_OPACITY) * share)
         return Line(colour, "", EDGE_WIDTH + ATTENTION_WIDTH * share, "attention")
 
+    def dots(self, routes: Sequence[Route], lines: Sequence[Line]) -> dict[Any, str]:
+        """The colour of the dots of each net, and of those at a place where lines of a net differ in colour.
+
+        `lines` are the looks of the edges, by their numbers.
+        """
+        found: dict[Any, str] = {}
+        for route in routes:
+            edge = self.scene.edges[route.edge]
+            colour = found[route.net] = lines[route.edge].colour
+            if edge.marks or edge.attention is not None:
+                found |= {(route.net, point): colour for point in route.points}
+        return found | self._attention_dots(routes)
+
+    def _attention_dots(self, routes: Sequence[Route]) -> dict[tuple[str, Point], str]:
+        """Where looks at one box leave the line up from it: as strong as the strongest that goes on from there."""
+        corners: dict[int, list[tuple[float, float, str, Point]]] = {}
+        for route in routes:
+            edge, corner = self.scene.edges[route.edge], route.points[1]
+            if edge.attention is not None:
+                corners.setdefault(edge.source, []).append((corner[1], edge.attention, route.net, corner))
+        found: dict[tuple[str, Point], str] = {}
+        for looks in corners.values():
+            strongest = 0.0
+            for _, weight, net, corner in sorted(looks):
+                strongest = max(strongest, weight)
+                found[net, corner] = self.attention(strongest).colour
+        return found
+
     def gradient(self, edge: Edge) -> Line:
         """The look of the gradient along an edge."""
         if edge.share is None or not self.scale:
@@ -93,8 +135,9 @@ class Looks:
     def flow(self, norm: float) -> Line:
         """The look of a gradient of this norm, where some were measured."""
         assert self.scale is not None  # whoever asks has seen that there is one
-        dash = "" if norm else ZERO_DASH
-        return Line(self.scale.colour(norm, self.theme), dash, self.scale.width(norm), "gradient")
+        if not norm:
+            return Line(self.theme.quiet, ZERO_DASH, EDGE_WIDTH, "gradient")
+        return Line(self.scale.colour(norm, self.theme), "", self.scale.width(norm), "gradient")
 
     def mark(self, mark: Mark) -> Paint:
         """The look of what is written on an edge."""

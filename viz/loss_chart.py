@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from functools import partial
-from math import isfinite
+from math import exp, isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +21,16 @@ if TYPE_CHECKING:
 
 METRICS = "metrics.jsonl"  # in the folder of a run
 SERIES = {"loss": "each update", "smooth": "smoothed", "validation": "held-out text"}
+MEMORY = 1 / 30  # of the run: how far back the smoothed loss reaches
 
 Record = Mapping[str, Any]
 
 
 def plot_losses(records: Iterable[Any], theme: Theme) -> Chart:
-    """Records of updates: dicts or `models.Report`s with `update`, `loss` and, where known, `smooth`, `validation`.
+    """Records of updates: dicts or `models.Report`s with `update`, `loss` and, where known, `validation`.
+
+    The smoothed loss is the mean of those so far, the weight of each falling by e over a thirtieth of the run. (The
+    running mean that a run reports reaches a thousand updates back, which says nothing of a short one.)
 
     Raises `DrawingError` if there is none, or one without these numbers.
     """
@@ -67,12 +71,24 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
 
 
+def smoothed(losses: Sequence[float]) -> list[float]:
+    """Their exponential mean so far, without the bias of a first value that counts too much."""
+    keep = exp(-1 / max(MEMORY * len(losses), 1.0))
+    found, total, weight = [], 0.0, 0.0
+    for loss in losses:
+        total, weight = keep * total + loss, keep * weight + 1
+        found.append(total / weight)
+    return found
+
+
 def _curves(records: list[Record], axes: Axes, theme: Theme) -> None:
     looks: dict[str, Any] = {
         "loss": {"color": theme.quiet, "linewidth": 0.8, "alpha": 0.7},
         "smooth": {"color": rail_colour(theme, 0)[0], "linewidth": 2.0},
         "validation": {"color": rail_colour(theme, 1)[0], "linestyle": "--", "marker": "o", "markersize": 4},
     }
+    losses = smoothed([record["loss"] for record in records])
+    records = [{**record, "smooth": loss} for record, loss in zip(records, losses, strict=True)]
     for name, words in SERIES.items():
         points = [(record["update"], record[name]) for record in records if record.get(name) is not None]
         if points:

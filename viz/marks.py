@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
+from math import copysign
 
 from .geometry import Point, Rectangle
 from .labels import Label, clean
@@ -147,8 +148,11 @@ def _distance(a: Point, b: Point) -> float:
 
 
 def _toward(start: Point, end: Point, length: float) -> Point:
-    whole = _distance(start, end) or 1.0
-    return start[0] + (end[0] - start[0]) * length / whole, start[1] + (end[1] - start[1]) * length / whole
+    """The place so far from the start of a way along an axis; exact, so that it is the same in all columns."""
+    across, down = end[0] - start[0], end[1] - start[1]
+    if across:
+        return start[0] + copysign(length, across), start[1]
+    return start[0], start[1] + (copysign(length, down) if down else 0.0)
 
 
 def text(x: float, y: float, words: str, size: float, colour: str, anchor: str, *, bold: bool = False) -> str:
@@ -169,7 +173,7 @@ def label_start(label: Label, middle: Point, paint: Paint, scale: float = 1.0, a
     """The tag that begins a label, which holds none of its words."""
     look = ' font-weight="bold"' if paint.bold else ""
     look += f' font-size="{number(TEXT * scale)}"' if scale != 1 else ""
-    below = 0.8 if label and label[-1].level < 0 else 0.0
+    below = 1.2 if label and label[-1].level < 0 else 0.0
     y = middle[1] + TEXT * scale * 0.36 - below  # letters stand a little above their middle
     return (
         f'<text x="{across(middle[0])}" y="{number(y)}" text-anchor="middle" xml:space="preserve" '

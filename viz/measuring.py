@@ -99,8 +99,10 @@ def _badge(node: Node, kind: str, measures: Measures) -> str:
     value = np.asarray(known[node.id])
     if kind == "value" and value.size <= ENTRIES:
         return ", ".join(short(entry) for entry in value.ravel())
+    if kind == "gradient" and value.size == 1:  # a number with its sign
+        return f"∂ {short(value.item())}"
     norm = short(float(np.linalg.norm(value.astype(float))))
-    return f"∂ {norm}" if kind == "gradient" else f"‖{norm}‖"
+    return f"‖∂‖ {norm}" if kind == "gradient" else f"‖{norm}‖"
 
 
 def short(value: Any) -> str:

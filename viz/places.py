@@ -111,6 +111,8 @@ def find_lanes(nodes: list[Node], places: dict[int, Place]) -> tuple[list[str], 
     """
     below: dict[int, frozenset[str]] = {}  # the scopes just below a node without one, seen through others like it
     above: dict[str, set[str]] = {node.scope: set() for node in nodes if node.scope and places[node.id] != RAIL}
+    if len(above) < 2:
+        return [""], dict.fromkeys((node.id for node in nodes), "")
     for node in nodes:
         under: frozenset[str] = frozenset()
         for arg in node.args:

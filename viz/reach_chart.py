@@ -15,7 +15,7 @@ from .style import CELL, CUT_DASH, CUT_WIDTH, HEADER_TEXT, SMALL_TEXT, SUBSCRIPT
 
 INSET = 1.5  # of a square in its cell
 LABEL = CELL * 1.6  # room for the numbers of the rows, and for those of the columns
-TITLES = ("loss at t (up)", "reaches s (right)")
+TITLES = ("loss at t ↑", "reaches s →")
 LINE = HEADER_TEXT * 1.2
 HEADING = (len(TITLES) + 0.4) * LINE
 
@@ -45,7 +45,7 @@ def write_chart(reach: Reach, place: Rectangle, theme: Theme) -> Iterator[str]:
                 yield _square(reach, s, t, Rectangle(LABEL + (s - 1) * CELL, y, CELL, CELL), theme)
     foot = HEADING + reach.steps * CELL
     for s in range(1, reach.steps + 1):
-        yield text(LABEL + (s - 0.5) * CELL, foot + CELL, str(s), SUBSCRIPT, theme.quiet, "middle")
+        yield text(LABEL + (s - 0.5) * CELL, foot + SUBSCRIPT + 2, str(s), SUBSCRIPT, theme.quiet, "middle")
     yield "</g>"
 
 

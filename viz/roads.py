@@ -40,6 +40,8 @@ def _near(scene: Scene, edge: Edge) -> bool:
     """Whether an edge stays in its column or goes to one beside it."""
     source, target = scene.boxes[edge.source], scene.boxes[edge.target]
     after = target.column - source.column
+    if edge.attention is not None:  # all looks of one step come in by one line
+        return after == 0
     return after in (0, -1) or (after == 1 and target.key[0] != "after")
 
 

@@ -16,20 +16,25 @@ from tinygraph.symbolic.notation import Notation, labels_of
 from .element_names import word
 from .kinds import Kinds
 from .labels import Span
+from .measuring import NO_MEASURES, Measures
 from .places import AFTER, BEFORE, Column, Place, find_lanes, find_places
-from .scene import Box, Edge, Key, Scene, node_box
+from .scene import Box, Edge, Key, Scene, node_box, together
 from .selection import Selection
 
 NOW = "t"  # the step that stands for all
 
 
-def roll_up(selection: Selection, notation: Mapping[str, str] | None = None) -> Scene:
-    """The scene of one step of a selection. Raises `UnknownNameError` for a notation of what is not drawn."""
-    return _RollingUp(selection, Notation(notation, labels_of(selection.nodes))).run()
+def roll_up(selection: Selection, notation: Mapping[str, str] | None = None, measures: Measures = NO_MEASURES) -> Scene:
+    """The scene of one step of a selection; gradients that were measured are those of all steps together.
+
+    Raises `UnknownNameError` for a notation of what is not drawn.
+    """
+    return _RollingUp(selection, Notation(notation, labels_of(selection.nodes)), measures).run()
 
 
 class _RollingUp:
-    def __init__(self, selection: Selection, notation: Notation) -> None:
+    def __init__(self, selection: Selection, notation: Notation, measures: Measures) -> None:
+        self.measures = measures
         used = {arg.id for node in selection.nodes for arg in node.args}
         self.selection = selection
         self.sinks = [node for node in selection.nodes if node.id not in used]
@@ -140,21 +145,31 @@ class _RollingUp:
             if arg.id in self.kinds.absorbed:
                 continue
             source = self._now(arg)
+            share = self._share(node, position)
             late = self.times.get(node.id, self.now) - self.times.get(arg.id, self.now)
             flows = self._flows(node, position)
             if node.id in self.times and late and source is not arg:
-                start = self._delay(source, late, self.lane[node.id], self._beginning(node, position), flows)
+                start = self._delay(source, late, self.lane[node.id], self._beginning(node, position), flows, share)
             else:
                 start = self.box[source.id]
             over_time = node.id not in self.times and arg.id in self.times  # one edge for those from all steps
-            self._connect(start, self.box[node.id], 0 if over_time else position, gradient=flows)
+            self._connect(start, self.box[node.id], 0 if over_time else position, gradient=flows, share=share)
 
     def _flows(self, node: Node, position: int) -> bool:
         """Whether a gradient goes to this operand, at one of the steps for which the node stands."""
         carried = self.selection.gradient
         return bool(carried) and any((one.id, position) in carried for one in self.rolled.of(node)[0].members)
 
-    def _delay(self, source: Node, late: int, lane: str, beginning: Node | None, flows: bool) -> int:
+    def _share(self, node: Node, position: int) -> float | None:
+        """The norm of the gradient to this operand, of all steps for which the node stands together."""
+        found: float | None = None
+        for one in self.rolled.of(node)[0].members if self.measures.shares else ():
+            found = together(found, self.measures.shares.get((one.id, position)))
+        return found
+
+    def _delay(
+        self, source: Node, late: int, lane: str, beginning: Node | None, flows: bool, share: float | None
+    ) -> int:
         """The box through which a value comes into a lane that is read `late` steps after its own."""
         if (source.id, late, lane) not in self.delays:
             self.delays[source.id, late, lane] = len(self.scene.boxes)
@@ -167,7 +182,7 @@ class _RollingUp:
             )  # fmt: skip
             self.scene.boxes.append(box)
         start = self.delays[source.id, late, lane]
-        self._connect(self.box[source.id], start, 0, loop=True, gradient=flows)
+        self._connect(self.box[source.id], start, 0, loop=True, gradient=flows, share=share)
         if beginning is not None:
             self._connect(self.box[beginning.id], start, 1, folded=True)
         return start
@@ -181,14 +196,16 @@ class _RollingUp:
         loop: bool = False,
         folded: bool = False,
         gradient: bool = False,
+        share: float | None = None,
     ) -> None:
         boxes, edges = self.scene.boxes, self.scene.edges
         name = f"{boxes[source].id}--{boxes[target].id}--{position}"
         if name not in self.connected:
             self.connected[name] = len(edges)
-            edges.append(Edge(name, source, target, position, gradient, folded, loop=loop))
+            edges.append(Edge(name, source, target, position, gradient, folded, loop=loop, share=share))
         elif gradient:
-            edges[self.connected[name]] = edges[self.connected[name]]._replace(gradient=True)
+            known = edges[self.connected[name]]
+            edges[self.connected[name]] = known._replace(gradient=True, share=together(known.share, share))
 
 
 def _plain_name(leaf: Node) -> str:

@@ -7,7 +7,10 @@ what it depends on.
 
 from __future__ import annotations
 
+from tinygraph.errors import DrawingError
+
 from .places import AFTER, BEFORE
+from .repeats import UnlikeError
 from .scene import Key, Scene
 
 
@@ -21,16 +24,24 @@ def key_edges(scene: Scene) -> list[tuple[Key, Key]]:
     return list(found)
 
 
-def find_rows(scene: Scene) -> dict[Key, int]:
-    """The row of every part, counted from the bottom. Parts that feed each other in turn are told apart by column."""
+def find_rows(scene: Scene, by_column: bool = False) -> dict[Key, int]:
+    """The row of every part, counted from the bottom. Parts that feed each other in turn are told apart by column.
+
+    Raises `DrawingError` where boxes of one column do so, which only boxes that stand for several nodes can, and
+    `UnlikeError` where columns that repeat are among them.
+    """
     lanes = {name: i for i, name in enumerate(scene.lanes)}
     lane_of = {box.key: lanes.get(box.lane, 0) for box in scene.boxes if box.column >= 0}
     local = key_edges(scene)
     rises = _rising(scene, local)
     order = in_order(list(lane_of), rises)
     if len(order) < len(lane_of):
+        if scene.repeats:
+            raise UnlikeError
+        if by_column:
+            raise DrawingError("cells of one step feed each other in turn", fix='draw them open: detail="gates"')
         scene.boxes = [box._replace(key=(*box.key, str(box.column))) for box in scene.boxes]
-        return find_rows(scene)
+        return find_rows(scene, by_column=True)
     below: dict[Key, list[Key]] = {key: [] for key in lane_of}
     for source, target in rises:
         below[target].append(source)

@@ -7,6 +7,7 @@ cell have the same key, so that the layout gives them the same place in their co
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import hypot
@@ -20,8 +21,9 @@ from .element_names import word
 from .kinds import Kinds
 from .labels import Label, Span, clean, shortened
 from .measuring import NO_MEASURES, Measures, badge, short
-from .places import RAIL, Column, Place, find_lanes, find_places, make_columns
+from .places import AFTER, RAIL, Column, Place, find_lanes, find_places, make_columns
 from .reach import CHART_LIMIT, Reach
+from .repeats import Repeat, shorten
 from .selection import Selection
 from .slopes import slope_label
 from .style import DETAIL_LIMIT
@@ -46,6 +48,7 @@ class Box(NamedTuple):
     name: Label = ()  # the label without its equation
     op: str = ""
     step: int | None = None
+    scope: str = ""
 
 
 class Mark(NamedTuple):
@@ -98,6 +101,30 @@ class Scene:
     weights: list[Weight] = field(default_factory=list)  # that are written on edges
     enclosed: int = 0  # nodes that stand for themselves no more, in closed boxes
     elements: Mapping[int, str] = field(default_factory=dict)  # what each node is called, by id
+    colours: tuple[str, ...] = ()  # the names of parameters that have the first colours
+    repeats: dict[int, Repeat] = field(default_factory=dict)  # by the column that stands for others too
+    left_out: Mapping[int, Node] = field(default_factory=dict)  # nodes of those others by id, each with one like it
+
+    def column_of(self, edge: Edge) -> int:
+        """The column that an edge is drawn with: that of its target, but of its source where it leads out of time."""
+        source, target = self.boxes[edge.source], self.boxes[edge.target]
+        return source.column if target.key[0] == AFTER and source.column >= 0 else target.column
+
+    def copies(self, column: int) -> int:
+        """How many columns this one stands for."""
+        return 1 + self.repeats[column].hidden if column in self.repeats else 1
+
+    def count_boxes(self) -> Counter[str]:
+        """How many boxes of each kind the picture has."""
+        counts = Counter([box.kind for box in self.boxes])
+        for box in self.boxes if self.repeats else ():
+            counts[box.kind] += self.copies(box.column) - 1
+        return counts
+
+    def count_edges(self, gradient: bool = False) -> int:
+        """How many edges the picture has; of those along which a gradient goes, if asked for."""
+        edges = [edge for edge in self.edges if edge.gradient] if gradient else self.edges
+        return len(edges) + sum([self.copies(self.column_of(edge)) - 1 for edge in (edges if self.repeats else ())])
 
     def has(self, place: Place) -> bool:
         """Whether a column has this place."""
@@ -124,8 +151,11 @@ def build_scene(
     reach: Reach | None = None,
     measures: Measures = NO_MEASURES,
     badges: tuple[str, ...] = (),
+    repeats: bool = False,
 ) -> Scene:
     """The scene of a selection, with its truncation and its numbers if there are any.
+
+    With `repeats` a few steps may stand for a run of those that are drawn alike: see `repeats`.
 
     Raises `DrawingError` for a `fold` that is none, or a truncation of steps that there are not;
     `UnknownNameError` for a notation of what is not drawn.
@@ -143,7 +173,7 @@ def build_scene(
         measures,
         badges,
     )
-    builder.add_boxes(cut=fold is not False)
+    builder.add_boxes(cut=fold is not False, repeats=repeats)
     builder.add_edges()
     if reach is not None:
         builder.add_reach(reach)
@@ -171,7 +201,17 @@ class _Builder:
         self.stand_in: dict[Key, int] = {}
         self.hidden: set[Key] = set()  # what folded steps hold
 
-    def add_boxes(self, cut: bool) -> None:
+    def add_boxes(self, cut: bool, repeats: bool) -> None:
+        by_column = self._by_column()
+        if repeats:
+            by_column = self._shorten(by_column)
+        for index in sorted(by_column):
+            for node in self._cut(index, by_column[index]) if cut and index >= 0 else by_column[index]:
+                self.box[node.id] = len(self.scene.boxes)
+                self.scene.boxes.append(self._box(node, index))
+
+    def _by_column(self) -> dict[int, list[Node]]:
+        """The nodes to be drawn, by the number of their column; every node gets its key."""
         counts: dict[tuple[Place, str, str], int] = {}
         keys: dict[Key, Key] = {}  # one for parts that are alike
         by_column: dict[int, list[Node]] = {}
@@ -188,10 +228,17 @@ class _Builder:
             else:
                 self.scene.hidden += 1
                 self.hidden.add(key)
-        for index in sorted(by_column):
-            for node in self._cut(index, by_column[index]) if cut and index >= 0 else by_column[index]:
-                self.box[node.id] = len(self.scene.boxes)
-                self.scene.boxes.append(self._box(node, index))
+        return by_column
+
+    def _shorten(self, by_column: dict[int, list[Node]]) -> dict[int, list[Node]]:
+        """Without the columns of repeating steps that others stand for."""
+        scene = self.scene
+        columns = [(column.place, by_column.get(i, [])) for i, column in enumerate(scene.columns)]
+        kept, scene.repeats, scene.left_out = shorten(columns, self.keys, self.kinds, self.selection.gradient)
+        scene.columns = [scene.columns[i] for i in kept]
+        self.column = {column.place: i for i, column in enumerate(scene.columns)} | {RAIL: -1}
+        rail = {-1: by_column[-1]} if -1 in by_column else {}
+        return rail | {new: by_column[old] for new, old in enumerate(kept) if old in by_column}
 
     def _cut(self, index: int, nodes: list[Node]) -> list[Node]:
         """The nodes of a column, or its first and last ones around a stand-in."""
@@ -227,10 +274,17 @@ class _Builder:
         folded: dict[tuple[int, int], tuple[int, bool, float | None]] = {}
         boxes, edges, at, absorbed = self.scene.boxes, self.scene.edges, self.box, self.kinds.absorbed
         gradients, shares, slopes = self.selection.gradient, self.measures.shares, self.measures.slopes is not None
+        left_out = self.scene.left_out
         for node in self.selection.nodes:
+            if node.id in left_out:
+                continue
             for position, arg in enumerate(node.args):
                 if arg.id in absorbed:
                     continue
+                if arg.id in left_out:
+                    if self.places[node.id] == AFTER:
+                        continue
+                    arg = left_out[arg.id]
                 source, target = at.get(arg.id), at.get(node.id)
                 gradient, share = (node.id, position) in gradients, shares.get((node.id, position))
                 if source is None or target is None:
@@ -315,6 +369,7 @@ def node_box(node: Node, kinds: Kinds, key: Key, column: int, lane: str, badge: 
         name + badge,
         node.op.name,
         where.step,
+        where.scope,
     )
 
 

@@ -22,8 +22,8 @@ from tinygraph.unrolling import Unrolled
 class Selection:
     """The forward nodes in ascending order, the state labels known, and the edges a cotangent crosses.
 
-    An edge is (node id, position of the operand). `outputs` are the ids of what is differentiated. Steps are columns
-    if they are `time`; those of a tree are not.
+    `homes` are the scopes and labels of these states. An edge is (node id, position of the operand). `outputs` are the
+    ids of what is differentiated. Steps are columns if they are `time`; those of a tree are not.
     """
 
     nodes: list[Node]
@@ -31,26 +31,31 @@ class Selection:
     gradient: frozenset[tuple[int, int]]
     outputs: frozenset[int] = frozenset()
     time: bool = True
+    homes: frozenset[tuple[str, str]] = frozenset()
 
 
 def select(what: Any, backward: bool) -> Selection:
     """The nodes to draw of an unrolled net, a graph, a node, or a nesting of nodes. Raises `DrawingError`."""
     roots = _roots(what)
-    reached = [node for node in cone(roots) if not node.backward]
-    needed = {arg.id for node in reached for arg in node.args} | {root.id for root in roots}
+    asked = [root for root in roots if not root.backward] or roots
+    reached = [node for node in cone(asked) if not node.backward]
+    needed = {arg.id for node in reached for arg in node.args} | {root.id for root in asked}
     forward = [node for node in reached if node.id in needed or node.op.name != "constant"]  # constants of the gradient
     if not forward:
         raise DrawingError(
             "there is nothing to draw", [f"{what!r:.80}"], "give a net, or nodes that depend on some input"
         )
     states = tuple(dict.fromkeys(state for net in nets_of(what) for state in net.cell.states))
+    known = [state for net in nets_of(what) for state in net.final.values()]
+    known += [what.root] if is_tree(what) else []
+    homes = frozenset((state.scope, state.label) for state in known)
     states += (what.root.label,) if is_tree(what) else ()
     time = not is_tree(what)
     if not backward:
-        return Selection(forward, states, frozenset(), time=time)
+        return Selection(forward, states, frozenset(), time=time, homes=homes)
     outputs = _outputs(forward, roots)
     ends = frozenset(node.id for node in outputs)
-    return Selection(forward, states, _gradient_edges(forward, roots, outputs), ends, time)
+    return Selection(forward, states, _gradient_edges(forward, roots, outputs), ends, time, homes)
 
 
 def nets_of(what: Any) -> list[Unrolled]:

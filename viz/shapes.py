@@ -8,6 +8,7 @@ the boxes moved together.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from math import ceil
 
 from .arrangement import Arrangement, arrange
@@ -18,6 +19,7 @@ from .roads import Road
 from .rows import key_edges
 from .scene import Box, Key, Scene
 from .spacing import ports
+from .straightening import straighten
 from .style import BOX_HEIGHT, BOX_MINIMUM, BOX_PADDING, GAP, PORT_GAP, SIDE
 
 NEAR = 3.5  # edges closer than this would look like one
@@ -98,7 +100,10 @@ def column_shapes(scene: Scene, rows: dict[Key, int], roads: list[Road]) -> list
     for column, keys in enumerate(own):
         if busy[column]:
             groups.setdefault(next(iter(keys))[0], {}).update(keys)
-    edges = key_edges(scene)
+    edges, leaving = key_edges(scene), _leaving(scene)
+    used = {source for source, _ in edges}
+    for group, parts in groups.items():  # what only a later column reads stands at the right: its edge crosses none
+        groups[group] = dict(sorted(parts.items(), key=lambda part: part[0] in leaving and part[0] not in used))
     for column, keys in enumerate(own):
         group = next(iter(keys))[0] if keys else ""
         if not busy[column]:
@@ -107,7 +112,6 @@ def column_shapes(scene: Scene, rows: dict[Key, int], roads: list[Road]) -> list
             if group not in full:
                 full[group] = _full(groups[group], widths, rows, edges, scene.tree)
             shapes.append(full[group])
-    leaving = _leaving(scene)
     for shape in shapes:
         shape.open_right -= leaving
     for key, roads_in in entries.items():
@@ -116,7 +120,19 @@ def column_shapes(scene: Scene, rows: dict[Key, int], roads: list[Road]) -> list
                 del roads_in[road]  # it runs level from box to box
     for shape in {id(shape): shape for shape in shapes}.values():
         _set_ports(shape, rows, entries)
+        if shape.arrangement is not None and straighten(shape.arrangement, rows, shape.port, partial(_margin, entries)):
+            shape.middle = _middles(shape.arrangement)
+            _set_ports(shape, rows, entries)
     return shapes
+
+
+def _margin(entries: dict[Key, dict[Road, float]], key: Key) -> float:
+    """The least distance of an entering edge from the corner of the box of a part."""
+    return side(port_gap(entries.get(key, {})))
+
+
+def _middles(arrangement: Arrangement) -> dict[Key, float]:
+    return {key: arrangement.vertices[i].x for key, i in arrangement.box.items()}
 
 
 def _leaving(scene: Scene) -> set[Key]:
@@ -135,8 +151,7 @@ def _full(
     own = {key: widths[key] for key in keys}
     arrangement = arrange(own, rows, [(s, t) for s, t in edges if s in own and t in own], reading)
     _part(arrangement)
-    middle = {key: arrangement.vertices[i].x for key, i in arrangement.box.items()}
-    shape = Shape(arrangement.width, middle, own, arrangement=arrangement)
+    shape = Shape(arrangement.width, _middles(arrangement), own, arrangement=arrangement)
     for order in arrangement.rows.values():
         first, last = arrangement.vertices[order[0]], arrangement.vertices[order[-1]]
         boxes = [vertex.key for v in order if (vertex := arrangement.vertices[v]).width]
@@ -181,7 +196,7 @@ def _free(x: float, below: list[float], beside: list[float], low: float, high: f
     Where there is none `apart` from those beside it, bare ones may come as near as two edges can be told apart.
     """
     for least in (apart, NEAR) if apart < PORT_GAP else (apart,):
-        for shift in (0.0, 4.0, -4.0, 5.0, -5.0, 8.0, -8.0, 12.0, -12.0):
+        for shift in (0.0, 4.0, -4.0, NEAR, -NEAR, 5.0, -5.0, 8.0, -8.0, 12.0, -12.0):
             if (
                 low <= x + shift <= high
                 and all(abs(x + shift - other) >= NEAR for other in below)
@@ -204,11 +219,9 @@ def _set_ports(shape: Shape, rows: dict[Key, int], entries: dict[Key, dict[Road,
         full = shape.arrangement is not None
         local = [road for road in roads if full and road.kind == "local" and road.part in shape.middle]
         wishes = {road: _source_x(shape, rows, key, road) for road in local}
-        spot = sum(wishes.values()) / len(wishes) if wishes else shape.middle[key]
-        outside = [road for road in roads if road not in wishes]
-        for i, road in enumerate(outside):
-            aside = gap * (i + 1) * (1 if spot <= shape.middle[key] else -1) if wishes else gap * (i - 0.5)
-            wishes[road] = (min(max(spot, low), high) if wishes else spot) + aside
+        wishes |= _outside_wishes(
+            [road for road in roads if road not in wishes], wishes, shape.middle[key], low, high, gap
+        )
         weights = [50.0 if road.kind == "local" else 1.0 for road in wishes]  # straight edges stay straight
         found = dict(zip(wishes, ports(list(wishes.values()), weights, low, high, gap), strict=True))
         lower = below.get(rows[key], [])
@@ -216,6 +229,30 @@ def _set_ports(shape: Shape, rows: dict[Key, int], entries: dict[Key, dict[Road,
             others = [value for source, value in lower if not (road.kind == "local" and source == road.part)]
             beside = [value for other, value in found.items() if other is not road]
             found[road] = shape.port[key, road] = round(_free(x, others, beside, low, high, apart) * 2) / 2
+
+
+FROM_LEFT = ("carry", "long", "rail")  # roads that come in from the left, the highest first
+
+
+def _outside_wishes(
+    roads: list[Road], local: dict[Road, float], middle: float, low: float, high: float, gap: float
+) -> dict[Road, float]:
+    """Where edges from elsewhere would enter a box: left of its local ones if they come from the left, else right.
+
+    Then they cross none of these, and the highest crosses none of the lower ones. Where there is no room on
+    their side they take the other one.
+    """
+    lefts = sorted((road for road in roads if road.kind in FROM_LEFT), key=lambda road: FROM_LEFT.index(road.kind))
+    rights = [road for road in roads if road.kind not in FROM_LEFT]
+    if not local:
+        return {road: middle + gap * (i - (len(roads) - 1) / 2) for i, road in enumerate([*lefts, *rights])}
+    first, last = (min(max(x, low), high) for x in (min(local.values()), max(local.values())))
+    if first - gap * len(lefts) < low and last + gap * len(roads) <= high:
+        lefts, rights = [], [*rights, *lefts]
+    elif last + gap * len(rights) > high and first - gap * len(roads) >= low:
+        lefts, rights = [*lefts, *rights], []
+    found = {road: first - gap * (i + 1) for i, road in enumerate(reversed(lefts))}
+    return found | {road: last + gap * (i + 1) for i, road in enumerate(rights)}
 
 
 def _source_x(shape: Shape, rows: dict[Key, int], key: Key, road: Road) -> float:

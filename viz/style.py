@@ -16,11 +16,11 @@ from tinygraph.errors import DrawingError, nearest
 
 FONT = "DejaVu Sans, Helvetica, Arial, sans-serif"
 
-# Measures, in units of the picture. A slide of 960 x 540 pt holds 1320 x 740 units at 8 pt text.
+# Measures, in units of the picture. A slide of 960 x 540 pt holds 1320 x 740 of them with no text below 8 pt.
 TEXT = 12.5
-SUBSCRIPT = 9.5
+SUBSCRIPT = 11.0
 TAG_SCALE = 0.92  # the letters of a tag or mark, beside those of a box
-HEIGHT = {0: 0.0, -1: -2.5, 1: 4.5, 2: 0.0}  # of a subscript, a superscript and a badge over the line
+HEIGHT = {0: 0.0, -1: -3.0, 1: 4.0, 2: 0.0}  # of a subscript, a superscript and a badge over the line
 HEADER_TEXT = 13.0
 TITLE_TEXT = 18.0
 SMALL_TEXT = 11.0
@@ -64,7 +64,7 @@ JOINT = 52.0  # between two pictures side by side
 CUT_WIDTH = 2.0
 CUT_DASH = "9 5"
 CUT_GAP = 10.0  # room for the line of a cut, between the edges of a gap and the next column
-CELL = 13.0  # a square of the chart of truncation
+CELL = 16.0  # a square of the chart of truncation
 SIGN_LIMIT = 240.0  # of an operation with the operands that are written into it; a wider one goes without them
 DETAIL_LIMIT = 400  # characters of a tooltip
 LABEL_LIMIT = 22  # characters of a label; the whole label is in the tooltip

@@ -9,12 +9,13 @@ on the graph alone: numbers are written with a fixed format and nothing is itera
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from .below import in_lines, notes, samples
-from .dots import find_junctions
+from .below import in_lines, in_svg, notes, samples
+from .dots import Junctions, find_junctions
 from .geometry import Layout, Rectangle, Route
 from .labels import clean, plain, shortened
 from .looks import Line, Looks
@@ -33,8 +34,10 @@ from .marks import (
     text,
 )
 from .measuring import short
+from .places import AFTER
 from .reach_chart import cut_look, write_chart
-from .scene import Box, Scene
+from .scene import Box, Edge, Scene
+from .stamps import NOWHERE, Piece, stamped
 from .stencil import Stencils
 from .style import (
     DETAIL_LIMIT,
@@ -81,14 +84,15 @@ class _Writer:
         self.scene, self.layout, self.theme = scene, layout, theme
         self.looks = Looks(scene, theme)
         self.lines = [self.looks.line(edge) for edge in scene.edges]
-        self.junctions = find_junctions(layout.routes)
+        self.columns = [scene.column_of(edge) for edge in scene.edges]
+        self.junctions = find_junctions(layout.routes, [scene.edges[route.edge].source for route in layout.routes])
         self.scale = self.looks.scale
 
     def document(self, caption: Caption) -> str:
         theme, layout = self.theme, self.layout
         top = MARGIN + (TITLE_TEXT * 1.5 if caption.shown_title else 0)
         foot = top + layout.height + SMALL_TEXT * 1.4
-        told = notes(self.scene, theme) if caption.legend else []
+        told = notes(self.scene) if caption.legend else []
         title_width = text_width(caption.shown_title, TITLE_TEXT, bold=True)
         room = max([LEGEND_WIDTH, layout.width, title_width, *[width for _, width in told]])
         kinds = samples(self.scene, layout, self.looks, self.lines) if caption.legend else ()
@@ -109,50 +113,77 @@ class _Writer:
             lines.append(
                 text(MARGIN, MARGIN + TITLE_TEXT, caption.shown_title, TITLE_TEXT, theme.text, "start", bold=True)
             )
-        lines.append(f'<g class="drawing" transform="translate({left} {number(top)})">')
-        over = (self._gradients(), self._dots(), self._marks(), self._nodes(), self._truncation())
-        for body in (self._panels(), self._edges(), *over):
-            lines.extend(body)
-        lines.append("</g>")
+        lines.append(f'<g class="drawing" transform="translate({left} {number(top)})">\n')
+        ends = ["</g>"]
         for kind, entries in (("legend", legend), ("notes", below)):
             place = f"translate({number(MARGIN)} {number(foot)})"
-            lines += [f'<g class="{kind}" transform="{place}">', *entries, "</g>"]
-        return "\n".join([*lines, "</svg>", ""])
+            ends += [f'<g class="{kind}" transform="{place}">', *in_svg(entries, self.looks), "</g>"]
+        return "".join(["\n".join(lines), *self._drawing(), "\n".join([*ends, "</svg>", ""])])
+
+    def _drawing(self) -> Iterator[str]:
+        """The text of all parts, from the lowest to the topmost; of columns that repeat, too."""
+        behind = (self._chunks(), self._panels(), self._headings(), self._edges())
+        for pieces in (*behind, self._gradients(), self._dots(), self._marks(), self._nodes(), self._truncation()):
+            yield from stamped(pieces, self.scene.repeats.values())
 
     # Behind
-    def _panels(self) -> Iterable[str]:
-        theme, chunks = self.theme, self.scene.chunks
+    def _chunks(self) -> Iterator[Piece]:
         for chunk, r in self.layout.chunks:
-            yield f'<rect class="chunk" data-chunk="{chunk}" {at(r)} fill="{theme.chunks[chunk % len(theme.chunks)]}"/>'
+            fill = self.theme.chunks[chunk % len(self.theme.chunks)]
+            yield NOWHERE, f'<rect class="chunk" data-chunk="{chunk}" {at(r)} fill="{fill}"/>\n'
+
+    def _panels(self) -> Iterator[Piece]:
+        theme, chunks = self.theme, self.scene.chunks
         for column, lane, r in self.layout.panels:
             folded = self.scene.columns[column].hidden > 0
             fill = theme.background if folded else "none" if column in chunks else theme.lane
             dash = ' stroke-dasharray="3 4"' if folded else ""
             yield (
+                column,
                 f'<rect class="panel" data-lane="{escape(clean(lane))}" {at(r)} rx="8" '
-                f'fill="{fill}" stroke="{theme.lane_line}"{dash}/>'
+                f'fill="{fill}" stroke="{theme.lane_line}"{dash}/>\n',
             )
+
+    def _headings(self) -> Iterator[Piece]:
+        theme = self.theme
         for column, (x, y) in self.layout.headings:
-            yield text(x, y, self.scene.columns[column].title, HEADER_TEXT, theme.text, "middle", bold=True)
+            title = self.scene.columns[column].title
+            yield column, text(x, y, title, HEADER_TEXT, theme.text, "middle", bold=True) + "\n"
         for name, (x, y) in self.layout.lane_names:
-            yield text(x, y + SMALL_TEXT / 3, clean(name), SMALL_TEXT, theme.quiet, "start", bold=True)
+            words = text(x, y + SMALL_TEXT / 3, clean(name), SMALL_TEXT, theme.quiet, "start", bold=True)
+            yield NOWHERE, f"{words}\n"
 
     # Edges
-    def _edges(self) -> Iterable[str]:
+    def _edges(self) -> Iterator[Piece]:
+        """The edges, column by column; those with which a step looks at a memory above all, the strongest on top."""
         stencils, edges, boxes = Stencils(), self.scene.edges, self.scene.boxes
         faint = f' opacity="{FAINT}"' if self.scale else ""  # gradients come to the fore
-        for route, sharp in zip(self.layout.routes, self.junctions.sharp, strict=True):
+        for route, sharp in self._in_columns(self.layout.routes, self.junctions, lambda edge: edge.attention):
             edge, line = edges[route.edge], self.lines[route.edge]
             source, target = boxes[edge.source], boxes[edge.target]
             kind = f"{line.kind} folded" if edge.folded else line.kind
             step = "" if target.step is None else f" step-{target.step}"
             drawn = stencils.write((route.way, sharp, line), route.x, partial(_line, route, sharp, line))
             yield (
+                self.columns[route.edge],
                 f'<g id="{edge.id}" class="edge {kind}{step}" data-from="{source.id}" data-to="{target.id}"{faint}>'
-                f"{drawn}</g>"
+                f"{drawn}</g>\n",
             )
 
-    def _marks(self) -> Iterable[str]:
+    def _in_columns(
+        self, routes: list[Route], junctions: Junctions, strength: Callable[[Edge], float | None]
+    ) -> list[tuple[Route, tuple[int, ...]]]:
+        """Routes with their sharp corners: by what they are as strong as, the strongest last, then by their columns."""
+        edges, boxes = self.scene.edges, self.scene.boxes
+
+        def order(pair: tuple[Route, tuple[int, ...]]) -> tuple[float, int, int]:
+            index = pair[0].edge
+            edge = edges[index]
+            return strength(edge) or 0.0, boxes[edge.target].column, self.columns[index]
+
+        return sorted(zip(routes, junctions.sharp, strict=True), key=order)
+
+    def _marks(self) -> Iterator[Piece]:
         """What is written on edges, over them."""
         for index, place, r in self.layout.marks:
             mark = self.scene.edges[index].marks[place]
@@ -165,15 +196,12 @@ class _Writer:
             look = f'fill="{paint.fill}" stroke="{paint.line}" stroke-width="{number(paint.width)}"'
             title = f"<title>{escape(words)}</title>" if words else ""
             label = label_text(mark.label, r.middle, paint, TAG_SCALE)
-            yield f'<g class="{kind}">{title}<rect {at(r)} rx="3" {look}/>{label}</g>'
+            yield NOWHERE, f'<g class="{kind}">{title}<rect {at(r)} rx="3" {look}/>{label}</g>\n'
 
-    def _gradients(self) -> Iterable[str]:
-        junctions = find_junctions(self.layout.gradients)
-        pairs = list(zip(self.layout.gradients, junctions.sharp, strict=True))
-        if self.scale:  # the strongest on top
-            pairs.sort(key=lambda pair: self.scene.edges[pair[0].edge].share or 0.0)
-        stencils = Stencils()
-        for route, sharp in pairs:
+    def _gradients(self) -> Iterator[Piece]:
+        """The gradients, column by column; where they are measured, the strongest on top."""
+        stencils, gradients = Stencils(), self.layout.gradients
+        for route, sharp in self._in_columns(gradients, find_junctions(gradients), self._share):
             edge = self.scene.edges[route.edge]
             source, target = self.scene.boxes[edge.source], self.scene.boxes[edge.target]
             line = self.looks.gradient(edge)
@@ -183,20 +211,40 @@ class _Writer:
             known = edge.share is not None and self.scale
             words = f"<title>gradient of norm {short(edge.share or 0.0)}</title>" if known else ""
             yield (
+                self.columns[route.edge],
                 f'<g id="{edge.id}--back" class="gradient" data-from="{target.id}" data-to="{source.id}">{words}'
-                f"{drawn}</g>"
+                f"{drawn}</g>\n",
             )
 
-    def _dots(self) -> Iterable[str]:
-        colours = {route.net: self.lines[route.edge].colour for route in self.layout.routes}
-        for net, points in self.junctions.dots.items():
-            places = [f'cx="{number(x)}" cy="{number(y)}" r="{number(DOT)}"' for x, y in points]
-            if places:
-                dots = "".join(f'<circle class="junction" {place} fill="{colours[net]}"/>' for place in places)
-                yield f'<g id="{net}--dots">{dots}</g>'
+    def _share(self, edge: Edge) -> float | None:
+        return edge.share if self.scale else None
+
+    def _dots(self) -> Iterator[Piece]:
+        """The dots of each net: those of nets that keep to a column and its neighbours, and those of longer ones."""
+        colours = self.looks.dots(self.layout.routes, self.lines)
+        home = self._homes()
+        for net, points in sorted(self.junctions.dots.items(), key=lambda item: home[item[0]]):
+            if not points:
+                continue
+            yield home[net], f'<g id="{net}--dots">'
+            for x, y in sorted(points):
+                column = home[net] if home[net] >= 0 else bisect_right(self.layout.left, x) - 1
+                place = f'cx="{number(x)}" cy="{number(y)}" r="{number(DOT)}"'
+                yield column, f'<circle class="junction" {place} fill="{colours.get((net, (x, y)), colours[net])}"/>'
+            yield home[net], "</g>\n"
+
+    def _homes(self) -> dict[str, int]:
+        """The column that a net begins in, of those that reach the next at most; -1 for longer ones."""
+        home: dict[str, int] = {}
+        for route in self.layout.routes:
+            edge = self.scene.edges[route.edge]
+            source, target = self.scene.boxes[edge.source], self.scene.boxes[edge.target]
+            near = abs(source.column - target.column) <= 1 and target.key[0] != AFTER
+            home[route.net] = min(home.get(route.net, source.column), source.column if near else NOWHERE)
+        return home
 
     # Nodes
-    def _nodes(self) -> Iterable[str]:
+    def _nodes(self) -> Iterator[Piece]:
         stencils = Stencils()
         for box, r in zip(self.scene.boxes, self.layout.boxes, strict=True):
             if box.column < 0 or box.kind == "parameter":
@@ -206,8 +254,9 @@ class _Writer:
                 alike = (box.kind, r.x - left, r.width, r.y, box.label[-1].level)
                 body = stencils.write(alike, left, partial(self._box, box, r))
             yield (
+                box.column,
                 f'<g id="{box.id}" class="node {box.classes}"><title>{escape(box.detail)}</title>'
-                f"{body}{label_spans(box.label, scale)}</text></g>"
+                f"{body}{label_spans(box.label, scale)}</text></g>\n",
             )
 
     def _box(self, box: Box, r: Rectangle, across: Across) -> str:
@@ -215,14 +264,15 @@ class _Writer:
         paint, scale = self.looks.paint(box), TAG_SCALE if box.column < 0 else 1.0
         return shape(box.kind, r, paint, across) + label_start(box.label, r.middle, paint, scale, across)
 
-    def _truncation(self) -> Iterable[str]:
+    def _truncation(self) -> Iterator[Piece]:
         for column, (x, top), (_, bottom) in self.layout.cuts:
             place = self.scene.columns[column].place
             line = f'<path d="M{number(x)} {number(top)}V{number(bottom)}" {cut_look(self.theme)}/>'
             words = f"cut before step {place}: no gradient of a window that starts here passes"
-            yield f'<g class="cut" data-step="{place}"><title>{words}</title>{line}</g>'
+            yield NOWHERE, f'<g class="cut" data-step="{place}"><title>{words}</title>{line}</g>\n'
         if self.layout.chart is not None and self.scene.reach is not None:
-            yield from write_chart(self.scene.reach, self.layout.chart, self.theme)
+            for part in write_chart(self.scene.reach, self.layout.chart, self.theme):
+                yield NOWHERE, f"{part}\n"
 
 
 def _line(route: Route, sharp: tuple[int, ...], line: Line, across: Across) -> str:

@@ -1,20 +1,21 @@
 r"""Pictures in TikZ, for papers: a document of its own (`pdflatex net.tex`), all in ASCII.
 
 Each box is a node named as in the SVG, (h_3), so that more can be drawn around it; looks are styles at the head of
-the picture, one for each kind. The legend has the kinds of boxes. A character that LaTeX has no
-command for is written \glyph{1F600}: XeLaTeX and LuaLaTeX show it where the font has it, pdfLaTeX its number.
+the picture, one for each kind. A character that LaTeX has no command for is written \glyph{1F600}: XeLaTeX and LuaLaTeX
+show it where the font has it, pdfLaTeX its number.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import cycle, pairwise
 from unicodedata import normalize
 
+from .below import MIDDLE, SAMPLE, Box, Part, Patch, Stroke, Words, in_lines, notes, samples
 from .dots import find_junctions
 from .geometry import Layout, Point, Rectangle
-from .labels import Label, clean
-from .looks import NAMES, Line, Looks, kinds_shown
+from .labels import Label, Span, clean
+from .looks import Line, Looks
 from .marks import DOUBLE, clean_keeping_spaces, corners, inset, number, radius
 from .reach_chart import TITLES
 from .scene import Scene
@@ -24,13 +25,15 @@ from .style import (
     CUT_DASH,
     CUT_WIDTH,
     DOT,
+    FAINT,
     HEADER_TEXT,
+    LEGEND_WIDTH,
     SMALL_TEXT,
+    SUBSCRIPT,
     TAG_SCALE,
     TEXT,
     Paint,
     Theme,
-    text_width,
 )
 
 _COMMANDS = {
@@ -40,13 +43,18 @@ _COMMANDS = {
     "−": r"\ensuremath{-}", "·": r"\ensuremath{\cdot}", "⊙": r"\ensuremath{\odot}", "×": r"\ensuremath{\times}",
     "∑": r"\ensuremath{\Sigma}", "⋯": r"\ensuremath{\cdots}", "⋮": r"\ensuremath{\vdots}", "…": r"\dots{}",
     "⁻": r"\textsuperscript{{-}}", "∂": r"\ensuremath{\partial}", "′": r"\ensuremath{'}",
-    "≥": r"\ensuremath{\geq}", "≤": r"\ensuremath{\leq}",
+    "≥": r"\ensuremath{\geq}", "≤": r"\ensuremath{\leq}", "↑": r"\ensuremath{\uparrow}",
+    "→": r"\ensuremath{\rightarrow}",
     "α": r"\ensuremath{\alpha}", "β": r"\ensuremath{\beta}", "γ": r"\ensuremath{\gamma}", "δ": r"\ensuremath{\delta}",
     "ε": r"\ensuremath{\epsilon}", "ζ": r"\ensuremath{\zeta}", "η": r"\ensuremath{\eta}",
     "θ": r"\ensuremath{\theta}", "ι": r"\ensuremath{\iota}", "κ": r"\ensuremath{\kappa}",
     "λ": r"\ensuremath{\lambda}", "μ": r"\ensuremath{\mu}", "ν": r"\ensuremath{\nu}", "ξ": r"\ensuremath{\xi}",
     "π": r"\ensuremath{\pi}", "ρ": r"\ensuremath{\rho}", "σ": r"\ensuremath{\sigma}", "τ": r"\ensuremath{\tau}",
     "φ": r"\ensuremath{\phi}", "χ": r"\ensuremath{\chi}", "ψ": r"\ensuremath{\psi}", "ω": r"\ensuremath{\omega}",
+    "Γ": r"\ensuremath{\Gamma}", "Δ": r"\ensuremath{\Delta}", "Θ": r"\ensuremath{\Theta}",
+    "Λ": r"\ensuremath{\Lambda}", "Ξ": r"\ensuremath{\Xi}", "Π": r"\ensuremath{\Pi}",
+    "Σ": r"\ensuremath{\Sigma}", "Φ": r"\ensuremath{\Phi}", "Ψ": r"\ensuremath{\Psi}",
+    "Ω": r"\ensuremath{\Omega}",
     **{raised: rf"\textsuperscript{{{digit}}}" for digit, raised in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")},
 }  # fmt: skip
 _ACCENTS = {
@@ -55,7 +63,7 @@ _ACCENTS = {
 
 _HEAD = r"""\documentclass[border=4pt]{standalone}
 \usepackage[T1]{fontenc}
-\usepackage{lmodern}
+\IfFileExists{lmodern.sty}{\usepackage{lmodern}}{\usepackage{helvet}}
 \usepackage{textcomp}
 \usepackage{iftex}
 \usepackage{tikz}
@@ -99,6 +107,7 @@ class _Writer:
     def __init__(self, scene: Scene, layout: Layout, theme: Theme) -> None:
         self.scene, self.layout, self.theme = scene, layout, theme
         self.looks = Looks(scene, theme)
+        self.lines = [self.looks.line(edge) for edge in scene.edges]
         self.colours: dict[str, str] = {}
 
     def document(self, description: str) -> str:
@@ -148,27 +157,30 @@ class _Writer:
         return rf"\node[{look}] at {_xy(place)} {{{in_tex(words)}}};"
 
     def _edges(self) -> Iterator[str]:
+        forward = f"edge, opacity={FAINT}" if self.looks.scale else "edge"  # gradients come to the fore
         for route in self.layout.routes:
-            yield self._edge(self.looks.line(self.scene.edges[route.edge]), route.points)
+            yield self._edge(self.lines[route.edge], route.points, forward)
         for route in self.layout.gradients:
             edge = self.scene.edges[route.edge]
             joint = route.net == self.scene.boxes[edge.target].id  # dashes begin at the common end of a net
             way, style = (route.points[::-1], "edge") if joint else (route.points, "back")
             yield self._edge(self.looks.gradient(edge), way, style)
 
-    def _edge(self, line: Line, points: list[Point], style: str = "edge") -> str:
+    def _edge(self, line: Line, points: list[Point], style: str) -> str:
         dash = f", {_dashes(line.dash)}" if line.dash else ""
-        look = f"{style}, draw={self._colour(line.colour)}, line width={number(line.width)}pt{dash}"
+        look = f"{style}{', ' * bool(style)}draw={self._colour(line.colour)}, line width={number(line.width)}pt{dash}"
         shortest = min(abs(x - u) + abs(y - v) for (x, y), (u, v) in pairwise(points))
         bend = f", rounded corners={number(shortest / 2)}pt" if shortest < 2 * BEND else ""
         return rf"\draw[{look}{bend}] {' -- '.join(map(_xy, points))};"
 
     def _dots(self) -> Iterator[str]:
         routes = self.layout.routes
-        colours = {route.net: self.looks.line(self.scene.edges[route.edge]).colour for route in routes}
-        for net, points in find_junctions(routes).dots.items():
+        colours = self.looks.dots(routes, self.lines)
+        sources = [self.scene.edges[route.edge].source for route in routes]
+        for net, points in find_junctions(routes, sources).dots.items():
             for point in points:
-                yield rf"\fill[{self._colour(colours[net])}] {_xy(point)} circle ({number(DOT)}pt);"
+                colour = self._colour(colours.get((net, point), colours[net]))
+                yield rf"\fill[{colour}] {_xy(point)} circle ({number(DOT)}pt);"
 
     def _marks(self) -> Iterator[str]:
         for index, place, r in self.layout.marks:
@@ -192,19 +204,40 @@ class _Writer:
             yield rf"\node[{words}] ({box.id}) at {_xy(r.middle)} {{{_label(box.label)}}};"
 
     def _legend(self) -> Iterator[str]:
-        x, y = 0.0, self.layout.height + 2 * SMALL_TEXT
-        for kind in kinds_shown(self.scene):
-            paint, r = self.looks.sample(kind), Rectangle(x, y, 18.0, 11.0)
-            yield rf"\fill[{self._paint(paint)}, draw] {_outline(kind, r)};"
-            yield self._text((x + 23, y + 5.5), NAMES[kind], SMALL_TEXT, "west")
-            x += 37 + text_width(NAMES[kind], SMALL_TEXT, bold=True)
+        room = max(LEGEND_WIDTH, self.layout.width)
+        kinds, _, row = in_lines(samples(self.scene, self.layout, self.looks, self.lines), room, 0)
+        told, _, _ = in_lines(notes(self.scene), room, row)
+        for x, y, parts in [*kinds, *told]:
+            yield rf"\begin{{scope}}[shift={{{_xy((x, y + self.layout.height + 2 * SMALL_TEXT))}}}]"
+            yield from map(self._part, parts)
+            yield r"\end{scope}"
+
+    def _part(self, part: Part) -> str:
+        """A part of what stands below the picture."""
+        quiet = self._colour(self.theme.quiet)
+        match part:
+            case Box(kind):
+                return rf"\draw[{self._paint(self.looks.sample(kind))}] {_outline(kind, SAMPLE)};"
+            case Patch(place, fill):
+                look = f"fill={self._colour(fill)}" if fill else f"draw={quiet}, line width=1.2pt, rounded corners=3pt"
+                return rf"\path[{look}] {_rectangle(place)};"
+            case Stroke(start, end, line, head):
+                return self._edge(line, [(start, MIDDLE), (end, MIDDLE)], f"-{_TIP}" if head else "")
+            case Words(x, words):
+                look = f"anchor=mid west, text={quiet}, font={_font(SMALL_TEXT)}"
+                return rf"\node[{look}] at {_xy((x, MIDDLE))} {{{in_tex(words)}}};"
 
     def _chart(self) -> Iterator[str]:
         """The pairs that a truncation keeps: full squares; t upwards, s to the right."""
         chart, reach = self.layout.chart, self.scene.reach
         if chart is None or reach is None:
             return
-        yield self._text((chart.x, chart.y + HEADER_TEXT), ", ".join(TITLES), SMALL_TEXT, "west")
+        for i, words in enumerate(TITLES):
+            yield self._text((chart.x, chart.y + (i + 0.5) * HEADER_TEXT * 1.2), words, SMALL_TEXT, "west")
+        for step in range(1, reach.steps + 1):
+            across, up = chart.x + (step + 0.4) * CELL, chart.bottom - (step + 0.6) * CELL
+            yield self._text((across, chart.bottom - 0.5 * CELL), str(step), SUBSCRIPT, "center")
+            yield self._text((chart.x + 0.4 * CELL, up), str(step), SUBSCRIPT, "center")
         colour = self._colour(self.theme.carried)
         for s, t, kept in reach.pairs:
             r = Rectangle(chart.x + s * CELL, chart.bottom - (t + 1) * CELL, CELL * 0.8, CELL * 0.8)
@@ -232,8 +265,8 @@ def _xy(point: Point) -> str:
 
 
 def _dashes(pattern: str) -> str:
-    on, off = pattern.split()
-    return f"dash pattern=on {on}pt off {off}pt"
+    turns = zip(pattern.split(), cycle(("on", "off")), strict=False)
+    return f"dash pattern={' '.join(f'{turn} {length}pt' for length, turn in turns)}"
 
 
 def _font(size: float) -> str:
@@ -245,5 +278,11 @@ def _bold(paint: Paint) -> str:
 
 
 def _label(label: Label) -> str:
-    marks = {0: "{}", -1: r"\textsubscript{{{}}}", 1: r"\textsuperscript{{{}}}"}
-    return "".join(marks[span.level].format(in_tex(clean_keeping_spaces(span.text))) for span in label)
+    return "".join(map(_span, label))
+
+
+def _span(span: Span) -> str:
+    text = in_tex(clean_keeping_spaces(span.text))
+    if span.level == 2:
+        return rf"{{{_font(SUBSCRIPT)}\enspace {text.lstrip()}}}"
+    return {0: text, -1: rf"\textsubscript{{{text}}}", 1: rf"\textsuperscript{{{text}}}"}[span.level]

@@ -11,6 +11,7 @@ import tinygraph as tg
 from tinygraph import models, viz
 from tinygraph.symbolic.notation import Notation, Symbol
 from tinygraph.symbolic.spelling import GREEK, spelled
+from tinygraph.viz.style import HEIGHT
 
 RENAMED = {"U": "W_{hh}", "W": "W_{xh}", "h": "s"}
 
@@ -134,4 +135,4 @@ def test_marks_below_and_above():
     assert "s(1)1" in labels(svg)
     assert labels(svg).count("Whh") == 1
     box = next(text for text in re.findall(r"<text.*?</text>", svg) if "(1)" in text and ">1<" in text)
-    assert [float(dy) for dy in re.findall(r'dy="([-\d.]+)"', box)] == [-4.5, 7.0]
+    assert [float(dy) for dy in re.findall(r'dy="([-\d.]+)"', box)] == [-HEIGHT[1], HEIGHT[1] - HEIGHT[-1]]

@@ -64,7 +64,7 @@ _WORDS = {
 }  # fmt: skip
 _MATHS = {
     "-": "−", r"\cdot": "·", r"\odot": "⊙", r"\times": "×", r"\Sigma": "∑", r"\cdots": "⋯", r"\vdots": "⋮",
-    r"\alpha": "α", r"\omega": "ω", r"\sigma": "σ", r"\tau": "τ", r"\mu": "μ", "'": "′",
+    r"\alpha": "α", r"\omega": "ω", r"\sigma": "σ", r"\tau": "τ", r"\mu": "μ", "'": "′", r"\Omega": "Ω",
 }  # fmt: skip
 _ACCENTS = {"`": "\u0300", "'": "\u0301", "^": "\u0302", "~": "\u0303", "=": "\u0304", '"': "\u0308"}
 _RAISED = dict(zip("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹", strict=True)) | {"{-}": "⁻"}

@@ -11,7 +11,9 @@ import pytest
 import tinygraph as tg
 from tinygraph import models, viz
 from tinygraph.errors import DrawingError
+from tinygraph.viz.geometry import Route, Way
 from tinygraph.viz.looks import Looks
+from tinygraph.viz.scene import Box, Edge, Scene
 from tinygraph.viz.style import THEMES, mixed
 
 from .pictures import groups
@@ -64,6 +66,33 @@ def test_stronger_is_darker_and_wider(looking: Any) -> None:
     assert lines[-1].colour == drawing.theme.attention
     written = re.findall(r'class="edge attention.*?stroke-width="([\d.]+)"', drawing.svg)
     assert [float(w) for w in written] == sorted(float(w) for w in written), "the strongest on top"
+
+
+def test_looks_come_in_by_one_line_and_states_by_another(looking: Any) -> None:
+    s, _, feeds = looking
+    scene, layout = viz.draw(s, detail="cell", feeds=feeds, attention="alpha").parts("this")
+    into: dict[int, set[Any]] = {}
+    states = []
+    for route in layout.routes:
+        edge = scene.edges[route.edge]
+        if edge.attention is not None:
+            into.setdefault(edge.target, set()).add((route.net, *route.points[-2:]))
+        elif scene.boxes[edge.source].id == f"encoder-h_{S}":
+            states.append((route.net, *route.points[-2:]))
+    assert [len(ends) for ends in into.values()] == [1] * T
+    assert len(states) == 1
+    assert not any(states[0] in ends for ends in into.values())
+
+
+def test_a_dot_is_as_strong_as_what_goes_on_from_it() -> None:
+    """Two readers look at one position, the farther one strongly: the dot where the nearer look leaves is strong."""
+    boxes = [Box(name, "cell", (), ("steps", name), 0, "", "", "") for name in "hab"]
+    edges = [Edge("a", 0, 1, 0, attention=0.1), Edge("b", 0, 2, 0, attention=0.9)]
+    looks = Looks(Scene([], [], boxes=boxes, edges=edges), THEMES["light"])
+    near = Route(0, "a", Way(((0, 0), (0, -10), (5, -10), (5, -20))), 0.0)
+    far = Route(1, "b", Way(((0, 0), (0, -15), (9, -15), (9, -20))), 0.0)
+    dots = looks.dots([near, far], [looks.line(edge) for edge in edges])
+    assert dots["a", (0, -10)] == dots["b", (0, -15)] == looks.attention(0.9).colour != looks.attention(0.1).colour
 
 
 def test_colours_mix() -> None:

@@ -143,6 +143,9 @@ def test_losses_come_from_reports_records_and_folders(tmp_path, monkeypatch):
     lines = {line.get_label(): line for line in axes.get_lines()}
     assert list(lines["each update"].get_ydata()) == [report.loss for report in reports]
     assert list(lines["smoothed"].get_xdata()) == [1, 2, 3, 4, 5, 6]
+    weights = [[np.exp((s - t) / 1.0) if s <= t else 0 for s in range(6)] for t in range(6)]
+    means = [np.average([r.loss for r in reports], weights=row) for row in weights]
+    assert np.allclose(lines["smoothed"].get_ydata(), means)
     records = [{"update": r.update, "loss": r.loss, "smooth": r.smooth} for r in reports]
     (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
     assert viz.chart(records).svg == viz.chart(tmp_path).svg == viz.chart(tmp_path / "metrics.jsonl").svg

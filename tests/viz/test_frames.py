@@ -67,6 +67,16 @@ def test_a_frame_is_about_the_boxes_of_its_equation(frames: Any) -> None:
     assert sum(name.endswith("--back") for name in about["dw"]) == 2, "both uses of w"
 
 
+def test_steps_look_alike_and_all_belongs_to_the_loss() -> None:
+    """The walk goes without what a zero state makes zero, and without the zeros that are left of its gradient."""
+    scene, layout = of_cell("gru").drawings[0].parts("this")
+    height = {box.id: r.y for box, r in zip(scene.boxes, layout.boxes, strict=True)}
+    for name in ("h", "z", "x"):
+        assert height[f"{name}_1"] == height[f"{name}_2"]
+    sources = {edge.source for edge in scene.edges}
+    assert [box.id for i, box in enumerate(scene.boxes) if i not in sources] == ["L"]
+
+
 def test_backward_comes_in_the_order_of_the_gradient(frames: Any) -> None:
     drawing = frames.drawings[0]
     ends = {f"{e.id}--back": (drawing.scene.boxes[e.target].id, drawing.scene.boxes[e.source].id)

@@ -6,6 +6,7 @@ import random
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 
 import tinygraph as tg
@@ -266,7 +267,27 @@ def test_a_graph_without_steps_rolls_up() -> None:
     assert "delay 1" in texts(drawing)
 
 
-def test_a_rolled_picture_has_no_numbers() -> None:
+@pytest.mark.parametrize("detail", ["gates", "cell"])
+def test_rolled_gradients_are_those_of_all_steps(detail: str) -> None:
+    net, loss = with_loss(4)
+    rng = np.random.default_rng(0)
+    feeds = net.initial(0) | {"V": rng.standard_normal((5, 4)), "x": rng.standard_normal((4, 3)), "y": [0, 1, 2, 3]}
+    found = []
+    for rolled in (True, False):
+        drawing = viz.draw(loss, rolled=rolled, backward=True, feeds=feeds, detail=detail)
+        scene, squares = drawing.parts("this")[0], dict[str, float]()
+        for edge in scene.edges:
+            uses = [(scene.weights[mark.weight].id, mark.share) for mark in edge.marks if mark.weight is not None]
+            uses += [(scene.boxes[edge.source].id, edge.share)] * (scene.boxes[edge.source].column < 0)
+            for name, share in uses:
+                squares[name] = squares.get(name, 0.0) + (share or 0.0) ** 2
+        found.append(squares)
+    assert found[0].keys() == found[1].keys() >= {"U", "V", "W"}
+    assert found[0] == pytest.approx(found[1])
+    assert all(found[0].values())
+
+
+def test_a_rolled_picture_has_no_numbers_of_one_step() -> None:
     net = unrolled(CELLS["elman"], 3)
     with pytest.raises(DrawingError, match="rolled"):
         viz.draw(net, rolled=True, feeds=net.initial())
@@ -345,3 +366,12 @@ def test_the_legend_has_every_kind() -> None:
             assert float(element.get("x", "")) + text_width(element.text or "", 12.5) <= width
     with pytest.raises(DrawingError, match="theme"):
         viz.legend(theme="grey")
+
+
+def test_a_name_is_a_state_in_its_own_scope() -> None:
+    """An LSTM carries its c, a GRU has a candidate of that name; a net that runs backwards carries its state too."""
+    lower = models.bidirectional(models.gru, 3, I=2, H=2, scope="gru")
+    upper = tg.unroll(models.lstm, steps=3, H=2, inputs={"x": lower.output}, scope="lstm")
+    scene, _ = viz.draw(list(upper.output.values())).parts("this")
+    states = {(box.scope, box.key[2]) for box in scene.boxes if box.kind == "state"}
+    assert states == {("lstm", "=h"), ("lstm", "=c"), ("gru/forward", "=h"), ("gru/backward", "=h")}

@@ -160,6 +160,6 @@ def test_gates_of_lectures() -> None:
     drawing = viz.draw(f, detail="nodes", feeds={"x": -2, "y": 5, "z": -4}, backward=True, badges="gradient")
     marks = ["".join(next(e.iter(f"{SVG}text")).itertext()) for e in groups(drawing, "mark")]
     assert sorted(marks) == ["1", "1", "3", "−4"]
-    assert {"x  ∂ 4", "y  ∂ 4", "z  ∂ 3"} <= set(texts(drawing))
+    assert {"x  ∂ −4", "y  ∂ −4", "z  ∂ 3"} <= set(texts(drawing))
     assert not re.search(r"\d{6}", "".join(texts(drawing)))
     assert parse(drawing) is not None

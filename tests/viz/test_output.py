@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from tinygraph.viz.looks import NAMES
 from tinygraph.viz.page import Slide, write_page
 from tinygraph.viz.style import DETAIL_LIMIT, LIGHT
 
+from .compilers import graphviz_counts, latex_pages, needs_graphviz, needs_latex
 from .hostile import LABELS, RUN, holds, hostile_feeds, hostile_net
 from .pictures import CASES, SVG, groups, parse, small
 from .readers import read_dot, read_tex, unescaped
@@ -73,22 +73,6 @@ def test_the_legend_is_in_every_format(name: str) -> None:
         assert not [words for kind, words in NAMES.items() if kind == "delay" and words in text]
 
 
-@pytest.mark.skipif(
-    not shutil.which("neato"), reason="no neato on the PATH: the DOT text was read by our own reader only"
-)
-def test_graphviz_reads_the_dot() -> None:
-    drawing = viz.draw(CASES["lstm-2"](), backward=True)
-    done = subprocess.run(["neato", "-n2", "-Tsvg"], input=drawing.dot, capture_output=True, text=True, check=True)
-    assert done.stdout.count('class="node ') >= drawing.nodes
-    assert len(re.findall(r'class="edge[ "]', done.stdout)) == drawing.edges + drawing.gradients
-
-
-@pytest.mark.skipif(not shutil.which("pdflatex"), reason="no pdflatex on the PATH: the TikZ text was not compiled")
-def test_latex_compiles_the_tikz(tmp_path: Path) -> None:
-    path = viz.draw(CASES["lstm-2"](), backward=True).save(tmp_path / "net.tex")
-    subprocess.run(["pdflatex", "-halt-on-error", path.name], cwd=tmp_path, check=True, capture_output=True)
-
-
 @pytest.mark.skipif(not shutil.which("rsvg-convert"), reason="no rsvg-convert on the PATH: PNG and PDF were not made")
 def test_png_and_pdf(tmp_path: Path) -> None:
     drawing = viz.draw(small())
@@ -97,6 +81,18 @@ def test_png_and_pdf(tmp_path: Path) -> None:
     width = int.from_bytes(png[16:20], "big")
     assert width == pytest.approx(drawing.size[0] * output.ZOOM, abs=2)
     assert drawing.save(tmp_path / "a.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_tikz_says_below_what_the_svg_says() -> None:
+    net = CASES["lstm-3"]()
+    losses = {t: tg.sum(h**2, name="L") for t, h in net.output.items()}
+    chunks = tg.truncate(losses, net.parameters, mode="chunk", k1=2)
+    for drawing in (viz.draw(chunks, detail="cell", backward=True), viz.draw(small(), backward=True)):
+        below = [g for g in parse(drawing).iter(f"{SVG}g") if g.get("class") in ("legend", "notes")]
+        said = [text.text or "" for g in below for text in g.iter(f"{SVG}text")]
+        shown = [read_tex(words) for words in re.findall(r"^\\node\[anchor=mid west.*\{(.*)\};$", drawing.tex, re.M)]
+        assert shown == said
+        assert said
 
 
 def test_without_a_converter_the_fix_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,6 +184,33 @@ def test_hostile_in_tikz(label: str) -> None:
     assert len(shown) >= drawing.nodes
     for words in shown:
         read_tex(re.sub(r"\\text(sub|super)script\{((?:[^{}]|\\[{}]|\{[^{}]*\})*)\}", r"\2", words))
+
+
+# What their own programs make of them
+@needs_graphviz
+def test_graphviz_draws_hostile_labels() -> None:
+    drawings = [hostile_drawing(label) for label in LABELS]
+    assert graphviz_counts([drawing.dot for drawing in drawings]) == [
+        (drawing.nodes, drawing.edges + drawing.gradients) for drawing in drawings
+    ]
+
+
+@needs_latex
+@pytest.mark.parametrize("labels", [LABELS[::15], pytest.param(LABELS, marks=pytest.mark.slow)], ids=["some", "all"])
+def test_latex_compiles_hostile_labels(labels: list[str], tmp_path: Path) -> None:
+    assert latex_pages([hostile_drawing(label).tex for label in labels], tmp_path) == len(labels)
+
+
+@needs_latex
+def test_latex_tells_of_what_is_wrong(tmp_path: Path) -> None:
+    broken = viz.draw(small()).tex.replace(r"\node[", r"\nude[", 1)
+    with pytest.raises(AssertionError, match="Undefined control sequence"):
+        latex_pages([broken], tmp_path)
+
+
+def hostile_drawing(label: str) -> Any:
+    badges = ("value", "gradient")
+    return viz.draw(hostile_net(label), backward=True, feeds=hostile_feeds(label), badges=badges)
 
 
 class Page(HTMLParser):

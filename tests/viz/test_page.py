@@ -12,6 +12,7 @@ from helpers.browser import Browser, find_browser
 
 import tinygraph as tg
 from tinygraph import viz
+from tinygraph.card import LEGIBLE, make_card
 
 from .hostile import LABELS
 from .test_frames import by_hand, of_cell
@@ -209,3 +210,17 @@ def test_the_test_can_fail(browser: Browser, tmp_path: Path, frames: Any) -> Non
     browser.open(path)
     assert browser.run("window.broken") == 1
     assert len(browser.requests) == 2
+
+
+def test_a_card_fits_a_phone(browser: Browser, tmp_path: Path) -> None:
+    """Its picture stays legible: it scrolls in its frame, and the page does not."""
+    (card,) = make_card(tg.models.elman).save(tmp_path / "elman.html")
+    browser.resize(*SIZES["phone"], phone=True)
+    browser.open(card)
+    page, picture, natural = browser.run(
+        "[document.documentElement.scrollWidth, document.querySelector('figure svg').getBoundingClientRect().width, "
+        "document.querySelector('figure svg').viewBox.baseVal.width]"
+    )
+    assert page == SIZES["phone"][0]
+    assert picture >= LEGIBLE * natural - 1
+    assert browser.complaints == []

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+import tinygraph as tg
 from tinygraph import viz
+from tinygraph.errors import DrawingError
 from tinygraph.models import CELLS
 from tinygraph.viz import style
+from tinygraph.viz.looks import Looks
 from tinygraph.viz.spacing import ports, spaced
 
 from .pictures import parse, unrolled, with_loss
@@ -58,6 +61,19 @@ def test_colours_and_fonts_are_in_one_place() -> None:
 
 def test_twelve_lines_differ() -> None:
     assert len({style.rail_colour(style.LIGHT, i) for i in range(12)}) == 12
+
+
+def test_pictures_agree_on_colours() -> None:
+    whole = viz.draw(tg.unroll(CELLS["elman"], 2, I=2, H=2), detail="cell", colours=("b", "U", "W"))
+    part = viz.draw(tg.unroll(CELLS["elman"], 2, I=2, H=2), colours=("b", "U", "W"))
+    names = {"W": 2, "U": 1}
+    for drawing in (whole, part):
+        looks = Looks(drawing.scene, drawing.theme)
+        own = {tag.rpartition("-")[2]: colour for tag, (colour, _) in looks.rail.items()}
+        assert {name: own[name] for name in names} == {name: style.LIGHT.rail[i] for name, i in names.items()}
+    for wrong in ("WU", [3]):
+        with pytest.raises(DrawingError, match="does not name parameters"):
+            viz.draw(tg.unroll(CELLS["elman"], 2, I=2, H=2), colours=wrong)
 
 
 def test_spacing() -> None:

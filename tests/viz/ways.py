@@ -43,7 +43,7 @@ class Seen:
     boxes: dict[str, Area] = field(default_factory=dict)
     marks: list[Area] = field(default_factory=list)
     edges: list[tuple[str, str, list[Point]]] = field(default_factory=list)  # from, to, points
-    words: list[tuple[str, float, Area, str]] = field(default_factory=list)  # text, size on the line, place, box
+    words: list[tuple[str, float, Area, str]] = field(default_factory=list)  # text, its smallest size, place, box
 
 
 def read_svg(svg: str) -> Seen:
@@ -111,7 +111,7 @@ def points_of(way: str) -> list[Point]:
 
 
 def words_of(element: Any, x: float, y: float, box: str) -> tuple[str, float, Area, str]:
-    """A line of text, with the place that it takes by the widths of the widest font."""
+    """A line of text, its smallest letters, and the place that it takes by the widths of the widest font."""
     size = float(element.get("font-size", "12.5"))
     bold = element.get("font-weight") == "bold"
     pieces = [(element.text or "", size, bold)]
@@ -122,7 +122,35 @@ def words_of(element: Any, x: float, y: float, box: str) -> tuple[str, float, Ar
     left = x + float(element.get("x", "0"))
     left -= {"middle": width / 2, "end": width}.get(element.get("text-anchor", "start"), 0.0)
     low = y + float(element.get("y", "0"))
-    return "".join(text for text, _, _ in pieces), size, Area(left, low - LETTERS * size, left + width, low), box
+    least = min((own for text, own, _ in pieces if text.strip()), default=size)
+    return "".join(text for text, _, _ in pieces), least, Area(left, low - LETTERS * size, left + width, low), box
+
+
+def jogs(ways: list[list[Point]], least: float) -> list[list[Point]]:
+    """Ways that step aside by less than `least`, and go on in their direction."""
+    return [
+        way
+        for way in ways
+        if any(
+            a[0] == b[0] and b[1] == c[1] and c[0] == d[0] and 0 < abs(b[0] - c[0]) < least
+            for a, b, c, d in zip(way, way[1:], way[2:], way[3:], strict=False)
+        )
+    ]
+
+
+def crossings(one: list[Point], other: list[Point]) -> int:
+    """How often two ways cross; lines that touch do not."""
+    pairs = [(one, other), (other, one)]
+    return sum(
+        a[1] == b[1] and c[0] == d[0] and _within(c[0], a[0], b[0]) and _within(a[1], c[1], d[1])
+        for across, up in pairs
+        for a, b in pairwise(across)
+        for c, d in pairwise(up)
+    )
+
+
+def _within(x: float, a: float, b: float) -> bool:
+    return min(a, b) < x < max(a, b)
 
 
 def faults(svg: str) -> list[str]:
