@@ -17,7 +17,7 @@ from tinygraph import models
 from tinygraph.collection import no_garbage_collection
 from tinygraph.errors import FeedError, GraphError, UnknownNameError, UsageError, ValueRangeError
 from tinygraph.nest import leaves
-from tinygraph.planning import batches, choosing, joining
+from tinygraph.planning import batches, choosing, joining, products
 
 STEPS = 12
 
@@ -187,6 +187,23 @@ def test_a_bias_stands_where_its_product_is_added() -> None:
         plan(feeds_of(plan.outputs))
         outside = [k for k in plan.explain().kernels if k.recurrence is None]
         assert sum("gemm" in k.function for k in outside) == gemms
+
+
+def test_large_products_are_numpys_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The threads of two libraries would stand in each other's way; small products start none."""
+    monkeypatch.setattr(products, "SMALL", 100)
+    for cell in (models.elman, models.lstm):
+        plan = tg.plan(trained(cell))
+        plan(feeds_of(plan.outputs))
+        sizes = [args[1].shape[1] * args[4].size for _, args in calls_of_blas(plan)]
+        assert sizes
+        assert max(sizes) <= 100
+        assert not differs(plan.outputs, feeds_of(plan.outputs))
+
+
+def calls_of_blas(plan: tg.Plan) -> list[tuple[Any, Any]]:
+    calls = plan.program(3).calls
+    return [(call.function, call.args) for call in calls if "gem" in getattr(call.function, "__name__", "")]
 
 
 def test_products_of_short_vectors_are_added_to_what_the_loss_gives() -> None:

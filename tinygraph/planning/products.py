@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .cuts import MOST
+from .cuts import MOST, SMALL
 from .emission import Array, Emitter, Rows
 from .items import Item
 from .sides import Side, joined_side, side_of
@@ -69,10 +69,7 @@ def blas(name: str, dtype: Any) -> Callable[..., Any]:
 
 
 def plus(e: Emitter, rows: Rows, item: Item) -> None:
-    """e + M x + ...: one after the other, by BLAS into the place of e, C = A B + C; or in two calls each.
-
-    BLAS has the sum for nothing, but it copies large matrices, which cut ones are there to avoid.
-    """
+    """e + M x + ..., one by one: short ones by BLAS into the place of e, C = A B + C; else in two calls each."""
     for number in range(len(item.matrices)):
         _add_product(e, rows, number, rows if number else e.slot(rows, 0))
 
@@ -82,7 +79,7 @@ def _add_product(e: Emitter, rows: Rows, number: int, terms: Rows) -> None:
     side, there = e.side(side_of(e.items, rows, e.batch, number)), e.same_place(terms, rows)
     flat_x, flat = x.merged(1, 3), view.merged(1, 3)
     out, targets = view.array(e.buffers), None if flat is None else flat.array(e.buffers)
-    if flat_x is not None and targets is not None and targets[0].flags.c_contiguous and targets.size and not side.cut:
+    if flat_x is not None and targets is not None and not side.cut and _short(flat_x.array(e.buffers)[0], targets[0]):
         if not there:
             e.call(np.copyto, out, e.view(terms, len(item.shape)).array(e.buffers))
         for matrix, vectors, target in zip(e.matrices(side), flat_x.array(e.buffers), targets, strict=True):
@@ -93,10 +90,20 @@ def _add_product(e: Emitter, rows: Rows, number: int, terms: Rows) -> None:
         e.call(np.add, e.view(terms, len(item.shape)).array(e.buffers), room, out)
 
 
+def _short(vectors: Array, target: Array) -> bool:
+    """Whether a product may be left to SciPy's BLAS: its threads would stand in the way of those of NumPy's own.
+
+    The elements of the target must stand in a row, else the sum would go into a copy of it.
+    """
+    return 0 < target.size * vectors.shape[-1] <= SMALL and target.flags.c_contiguous
+
+
 def _multiply_and_add(e: Emitter, vectors: Array, matrix: Array, target: Array) -> None:
-    """Into a target whose elements stand in a row: else the sum would go into a copy."""
-    assert target.flags.c_contiguous
-    if len(target) == 1:
+    if not _short(vectors, target):
+        room = e.scratch("product", target.shape)
+        e.call(np.matmul, vectors, matrix, room)
+        e.call(np.add, target, room, target)
+    elif len(target) == 1:
         e.call(blas("gemv", e.dtype), 1.0, matrix.T, vectors[0], 1.0, target[0], 0, 1, 0, 1, 0, 1)
     else:
         e.call(blas("gemm", e.dtype), 1.0, matrix.T, vectors.T, 1.0, target.T, 0, 0, 1)
@@ -116,7 +123,7 @@ def joined(e: Emitter, rows: Rows, item: Item) -> None:
             _in_blocks(e, _one_by_one(e, vectors), e.matrices(side), flat.array(e.buffers)[0])
             continue
         stacked = e.uncut(side)
-        if flat is not None and flat.shape[1] > MOST and flat.array(e.buffers)[0].flags.c_contiguous:
+        if flat is not None and flat.shape[1] > MOST:
             _one_after_the_other(e, vectors, stacked, flat.array(e.buffers)[0])
             continue
         room, matrix = _side_by_side(e, vectors), stacked.reshape(-1, stacked.shape[-1])
