@@ -351,3 +351,17 @@ def test_a_pass_that_starts_from_a_wrong_state_is_caught(cell: str, monkeypatch:
     tg.validate(wrong.graph)
     with pytest.raises(AssertionError, match="Not equal"):
         assert_same(sample.roots, wrong.roots, sample.feeds)
+
+
+def test_a_plan_takes_less_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 60 steps in 8 segments or in 15, of four steps each: what a segment needs stands where the last one's did."""
+    monkeypatch.setattr("tinygraph.planning.arena.WORTH", 1)
+    net = tg.unroll(models.lstm, 60, I=4, H=4)
+    loss = models.softmax_cross_entropy(models.readout(net, 3))
+    roots = [loss, tg.grad(loss, net.graph.parameters)]
+    whole, *lean = [tg.plan(some).program(16).arena.size for some in (roots, *(rewritten(roots, n) for n in (8, 15)))]
+    assert max(lean) < 0.65 * whole
+
+
+def rewritten(roots: Any, segments: int) -> Any:
+    return tg.recompute(roots, segments).roots

@@ -10,7 +10,8 @@ import numpy as np
 from .batches import Batch
 from .classes import Classes
 
-SHORTEST = 8  # places in a ring: a shorter one saves little, and breaks up what is computed alike
+SHORTEST = 8  # places in a ring: a shorter one breaks up what is computed alike at every step,
+SELDOM = 64  # but not what is computed once in so many batches
 TRIED = 8  # lengths of a ring, from the shortest that can do
 
 
@@ -37,7 +38,8 @@ class Uses:
             return 1
         alive = np.arange(1, count + 1) - np.searchsorted(np.sort(last), made)
         least = int(alive.max())
-        if least < SHORTEST:
+        turns = np.any(alive[1:] == 1)  # between which none is needed
+        if least < SHORTEST and not turns and np.any(np.diff(made) < SELDOM):
             return count
         return next((p for p in range(least, min(least + TRIED, count // 2 + 1)) if self.fits_ring(members, p)), count)
 
