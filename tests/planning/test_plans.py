@@ -425,7 +425,7 @@ BROKEN = {
         ("tinygraph.planning.arena.Lifetime.meets", lambda self, other: False),
     ),
     "delayed beyond its users": (
-        ("tinygraph.planning.batches._delayed", lambda classes, sources: [99 * (not one) for one in classes.cyclic]),
+        ("tinygraph.planning.batches._delayed", lambda classes: [99 * (not one) for one in classes.cyclic]),
     ),
     "no last batch": (
         ("tinygraph.planning.compiled.schedule", lambda classes: SCHEDULE(classes)[:-1]),

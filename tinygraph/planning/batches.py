@@ -11,8 +11,7 @@ from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, S
 from dataclasses import dataclass
 from math import prod
 
-from ..rolling.condensation import Sources, levels
-from ..rolling.refinement import edges
+from ..rolling.condensation import levels
 from .classes import Classes
 from .items import APPLY, HALF_SIGMOID, JOINED, OUTERS, PLUS, Item
 
@@ -34,8 +33,7 @@ class Batch:
 
 def schedule(classes: Classes) -> list[Batch]:
     """All batches, each after those whose values it reads."""
-    sources = edges(range(len(classes.items)), dict(enumerate(classes.of)), [item.args for item in classes.items])
-    level = _delayed(classes, sources)
+    level = _delayed(classes)
     found: list[Batch] = []
     for _, parts in sorted(_grouped((level[n], n) for n in range(len(classes.parts))).items()):
         plain = [number for n in parts if not classes.cyclic[n] for number in classes.parts[n]]
@@ -46,16 +44,16 @@ def schedule(classes: Classes) -> list[Batch]:
     return found
 
 
-def _delayed(classes: Classes, sources: Sources) -> list[int]:
+def _delayed(classes: Classes) -> list[int]:
     """The level of each part: the earliest; or the latest, of parts that hang together, if that takes less room.
 
     Local derivatives are made of values that are kept for the backward pass anyway. They then take up no room
     while other recurrences run in between: those of the layers above. Levels are far apart, so that whatever is made
     late finds its place between its user's and the one before.
     """
-    level = [len(classes.parts) * one for one in levels(classes.parts, sources)]
+    level = [len(classes.parts) * one for one in levels(classes.parts, classes.sources)]
     reads = [
-        {classes.part_of[source] for number in part for source in sources[number]} - {n}
+        {classes.part_of[source] for number in part for source in classes.sources[number]} - {n}
         for n, part in enumerate(classes.parts)
     ]
     users: list[list[int]] = [[] for _ in reads]

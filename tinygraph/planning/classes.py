@@ -13,7 +13,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 from ..rolling.alignment import in_order
-from ..rolling.condensation import components, is_cycle
+from ..rolling.condensation import Sources, components, is_cycle
 from ..rolling.keys import FREE, Args, Keys
 from ..rolling.refinement import edges, refine
 from ..rolling.rerolling import numbered
@@ -25,7 +25,8 @@ from .items import APPLY, OUTERS, PRODUCT, SCALED, SUM, TOTALS, Item
 class Classes:
     """The partition of `items`: class by item, members in one order of time, and components of the class graph.
 
-    `parts` are ascending: each reads those before it. `cyclic` tells which are recurrences.
+    `parts` are ascending: each reads those before it. `cyclic` tells which are recurrences. `sources` are the classes
+    that each class reads.
     """
 
     items: list[Item]
@@ -34,6 +35,7 @@ class Classes:
     parts: list[list[int]]
     cyclic: list[bool]
     part_of: list[int]
+    sources: Sources
 
 
 def classes_of(items: list[Item]) -> Classes:
@@ -53,7 +55,8 @@ def condensed(items: list[Item], names: Sequence[int], args: Args) -> Classes:
     for number, part in enumerate(parts):
         for one in part:
             part_of[one] = number
-    return Classes(items, of, in_order(members, of, args), parts, [is_cycle(p, sources) for p in parts], part_of)
+    cyclic = [is_cycle(part, sources) for part in parts]
+    return Classes(items, of, in_order(members, of, args), parts, cyclic, part_of, sources)
 
 
 def _sequences(items: Sequence[Item]) -> list[list[int]]:

@@ -19,7 +19,6 @@ from ..files import write_atomically
 from ..graph.node import Node
 from ..graph.tape import cone
 from ..rolling.condensation import levels
-from ..rolling.refinement import edges
 from ..tables import html_table, one_line, text_table
 from .batches import Batch
 from .classes import Classes, classes_of, take_out_early
@@ -276,8 +275,8 @@ def _stages(roots: Sequence[Node]) -> Iterator[Stage]:
     yield Stage("early and late apart", len(classes.items), _longest_of(classes.items))
     classes, _ = join_products(classes, [moved[place] for place in places])
     yield Stage("products joined", len(classes.items), _longest_of(classes.items))
-    sources = edges(range(len(classes.items)), dict(enumerate(classes.of)), [item.args for item in classes.items])
-    yield Stage("classes (the rolled net)", len(classes.members), 1 + max(levels(classes.parts, sources), default=-1))
+    deepest = max(levels(classes.parts, classes.sources), default=-1)
+    yield Stage("classes (the rolled net)", len(classes.members), 1 + deepest)
 
 
 PRODUCTS = ("matmul", "dot", "sgemm", "sgemv", "dgemm", "dgemv")

@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import accumulate, compress
 from typing import Any
 
 import numpy as np
@@ -103,12 +104,10 @@ class NormalForm:
             if needed[number]:
                 for arg in self.items[number].args:
                     needed[arg] = 1
-        new: dict[int, int] = {}
-        for number, item in enumerate(self.items):
-            if needed[number]:
-                item.args = tuple([new[arg] for arg in item.args])
-                new[number] = len(new)
-        self.items = [item for number, item in enumerate(self.items) if needed[number]]
+        new = list(accumulate(needed, initial=0))  # how many before it are needed
+        self.items = list(compress(self.items, needed))
+        for item in self.items:
+            item.args = tuple([new[arg] for arg in item.args])
         self.place = {node: new[number] for node, number in self.place.items()}
 
     # Making items

@@ -102,31 +102,32 @@ def store(classes: Classes, batches: Sequence[Batch], batch: int, kept: Collecti
 
 def _lifetimes(classes: Classes, uses: Uses, storage: Storage, kept: Collection[int]) -> list[Lifetime]:
     """Of each buffer. What is fed is there before the first batch; a constant from when it is first read."""
-    count = len(storage.sizes)
-    born, dies = [sys.maxsize] * count, [-1] * count
+    since = list(uses.made)
     for i, item in enumerate(classes.items):
-        if i in storage.fed:
-            continue
-        at = storage.places[i].buffer
-        since = uses.made[i]
         if item.leaf:
-            since = uses.first[i] if item.op == "constant" and i not in kept else FED
-        born[at] = min(born[at], since)
-        dies[at] = max(dies[at], uses.last[i], since)
-    return [Lifetime(*both) for both in zip(born, dies, strict=True)]
+            since[i] = uses.first[i] if item.op == "constant" and i not in kept else FED
+    placed = np.array([i for i in range(len(classes.items)) if i not in storage.fed])
+    buffers = np.array([place.buffer for place in storage.places])[placed]
+    born, dies = np.full(len(storage.sizes), sys.maxsize), np.full(len(storage.sizes), -1)
+    np.minimum.at(born, buffers, np.array(since)[placed])
+    np.maximum.at(dies, buffers, np.maximum(since, uses.last)[placed])
+    return [Lifetime(int(a), int(b)) for a, b in zip(born, dies, strict=True)]
 
 
 def _fed(classes: Classes, kept: Collection[int]) -> frozenset[int]:
     """Parameters that products read, as matrices, and nothing else."""
+    items = classes.items
+    leaves = {i for i, item in enumerate(items) if item.leaf and item.op != "constant" and len(item.shape) == 2}
     matrices: set[int] = set()
     others = set(kept)
-    for item in classes.items:
-        if item.op in PRODUCTS:
-            matrices.update([number for number, *_ in item.matrices])
-            others.update([item.args[slot] for slot in item.read_slots])
-        else:
-            others.update(item.args)
-    return frozenset(i for i in matrices - others if classes.items[i].leaf and classes.items[i].op != "constant")
+    for item in items:
+        if not leaves.isdisjoint(item.args):
+            if item.op in PRODUCTS:
+                matrices.update([number for number, *_ in item.matrices])
+                others.update([item.args[slot] for slot in item.read_slots])
+            else:
+                others.update(item.args)
+    return frozenset((leaves & matrices) - others)
 
 
 def _slots(group: Sequence[int], classes: Classes, lines: Sequence[Sequence[int]], uses: Uses) -> list[int]:

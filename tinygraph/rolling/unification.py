@@ -73,17 +73,19 @@ class Unifier:
         """Class b becomes part of class a; the operands that both read in a slot, of one key, are to be united."""
         self.parent[b] = a
         self.size[a] += self.size[b]
-        reads, other = self._reads.pop(a, None) or self._alone(a), self._reads.pop(b, None) or self._alone(b)
-        if len(reads) < len(other):
+        reads, other = self._reads.pop(a, None) or dict(self._alone(a)), self._reads.pop(b, None)
+        if other is not None and len(reads) < len(other):
             reads, other = other, reads
-        for entry, operand in other.items():
+        for entry, operand in self._alone(b) if other is None else other.items():
             known = reads.setdefault(entry, operand)
             if known != operand:
                 pending.append((known, operand))
         self._reads[a] = reads
 
-    def _alone(self, i: int) -> dict[int, int]:
-        return {slot * self._kinds + self.key[arg]: arg for slot, arg in enumerate(self.args[i])}
+    def _alone(self, i: int) -> list[tuple[int, int]]:
+        """What a class of one reads."""
+        kinds, key = self._kinds, self.key
+        return [(slot * kinds + key[arg], arg) for slot, arg in enumerate(self.args[i])]
 
 
 def unify(args: Args, keys: Keys, together: Iterable[Sequence[int]] = ()) -> list[int]:
