@@ -16,6 +16,7 @@ from tinygraph.graph import Graph, Node
 from tinygraph.nest import leaves
 
 STEPS = (1, 2, 3, 4, 7)
+SOME = [pytest.param(name, marks=[pytest.mark.slow] if k % 3 else []) for k, name in enumerate(NETS)]
 BATCHES = (None, 1, 3)
 
 
@@ -43,7 +44,7 @@ def test_nets(name: str, steps: int) -> None:
         assert_equal_values(roots, random_feeds(graph, batch=batch))
 
 
-@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize("name", SOME)
 def test_nets_that_stand_step_by_step(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """As if it were always better that the values of a step stand side by side."""
     monkeypatch.setattr("tinygraph.planning.grouping.ByStep.better", lambda self, group: len(group) > 1)
