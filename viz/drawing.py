@@ -165,7 +165,7 @@ def draw(
     paint = theme_named(theme)
     if not isinstance(title, str):
         raise DrawingError(f"a title is text, not {title!r:.60}")
-    if isinstance(colours, str) or not all(isinstance(name, str) for name in colours):
+    if not isinstance(colours, (list, tuple)) or not all(isinstance(name, str) for name in colours):
         raise DrawingError(f"colours={colours!r:.60} does not name parameters", fix='colours=("W", "U")')
     expect(truncation, (Truncated, type(None)), "a truncation is what tg.truncate returned", "tg.truncate(losses, ...)")
     if isinstance(what, Truncated):

@@ -98,8 +98,10 @@ def random_graph(seed: int) -> tuple[list[Node], dict[str, Any]]:
 def test_random_graphs(seed: int, joined: bool) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tinygraph.planning.arena.WORTH", 1)
-        if joined:
+        if joined:  # and cut, wherever that can be
             patch.setattr("tinygraph.planning.joining.LONG", 1)
+            for name, value in (("cuts.SMALL", 0), ("cuts.WIDTHS", (2, 1)), ("cuts.BLOCK", 12), ("sides.OFTEN", 1)):
+                patch.setattr(f"tinygraph.planning.{name}", value)
         assert_equal_values(*random_graph(seed), tolerance=1e-11)
 
 

@@ -71,7 +71,7 @@ def test_pictures_agree_on_colours() -> None:
         looks = Looks(drawing.scene, drawing.theme)
         own = {tag.rpartition("-")[2]: colour for tag, (colour, _) in looks.rail.items()}
         assert {name: own[name] for name in names} == {name: style.LIGHT.rail[i] for name, i in names.items()}
-    for wrong in ("WU", [3]):
+    for wrong in ("WU", [3], 5, None):
         with pytest.raises(DrawingError, match="does not name parameters"):
             viz.draw(tg.unroll(CELLS["elman"], 2, I=2, H=2), colours=wrong)
 
